@@ -1,0 +1,55 @@
+# The commands of the README. `make help` lists them.
+SHELL := /bin/bash
+BUILD := build/release
+VENV := build/venv
+JOBS ?= $(shell nproc)
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build demo test test-unit test-python test-asan test-tsan install format clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+deps: ## install Debian packages, get Microsoft SEAL
+	@scripts/install-packages.sh
+	@scripts/get-seal.sh
+
+$(BUILD)/build.ninja: | deps
+	@cmake --preset release > build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
+
+build: deps $(BUILD)/build.ninja ## build/release/bin/einfer-server and build/release/bin/einfer, and the tests
+	@cmake --build --preset release --parallel $(JOBS)
+
+demo: deps $(BUILD)/build.ninja ## encrypted predictions for real patient records, end to end
+	@cmake --build --preset release --parallel $(JOBS) --target einfer-server einfer-cli
+	@python3 scripts/demo.py --bin $(BUILD)/bin
+
+test: build $(VENV)/.complete ## everything: unit, contract, end-to-end, interop; sanitizers for the fast part
+	@scripts/run-tests.sh all
+
+test-unit: build ## the C++ unit tests
+	@scripts/run-tests.sh unit
+
+test-python: build $(VENV)/.complete ## contract, end-to-end and interop tests
+	@scripts/run-tests.sh python
+
+test-asan: deps ## the unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@scripts/run-tests.sh asan-ubsan
+
+test-tsan: deps ## the jobs tests under ThreadSanitizer
+	@scripts/run-tests.sh tsan
+
+$(VENV)/.complete: tests/requirements.txt | deps
+	@echo "Installing the Python packages of the tests…"
+	@python3 -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@touch $@
+
+install: build ## install to PREFIX (default /usr/local)
+	@cmake --install $(BUILD) --prefix $(or $(PREFIX),/usr/local)
+
+format: ## clang-format everything
+	@git ls-files '*.cpp' '*.h' | xargs clang-format -i
+
+clean: ## remove what was built, but not SEAL and the Python packages
+	@rm -rf $(filter-out build/deps $(VENV),$(wildcard build/*))

@@ -1,0 +1,139 @@
+#include "options.h"
+
+#include "einfer_version.h"
+
+#include <CLI/CLI.hpp>
+
+#include <charconv>
+#include <thread>
+
+namespace einfer::server_app {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// "127.0.0.1:8000", "[::1]:0".
+std::optional<std::pair<std::string, std::uint16_t>> parse_listen(std::string_view text) {
+    const std::size_t colon = text.rfind(':');
+    if (colon == std::string_view::npos) return std::nullopt;
+    std::string_view host = text.substr(0, colon), port = text.substr(colon + 1);
+    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+    std::uint16_t number = 0;
+    const auto [end, fault] = std::from_chars(port.data(), port.data() + port.size(), number);
+    if (host.empty() || port.empty() || fault != std::errc() || end != port.data() + port.size()) return std::nullopt;
+    return std::pair(std::string(host), number);
+}
+
+/// "--max-wait" is EINFER_MAX_WAIT.
+std::string environment_name(std::string name) {
+    std::string variable = "EINFER_";
+    for (const char c : name.substr(2))
+        variable += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    return variable;
+}
+
+/// A duration option in seconds, fractions allowed.
+CLI::Option* add_seconds(CLI::App& app, const std::string& name, milliseconds& value, const std::string& text) {
+    return app
+        .add_option_function<double>(
+            name, [&value](double seconds) { value = milliseconds(static_cast<std::int64_t>(seconds * 1000)); }, text)
+        ->check(CLI::Range(0.001, 1e9))
+        ->type_name("SECONDS")
+        ->default_str(std::to_string(value.count() / 1000));
+}
+
+template <class Bytes>
+CLI::Option* add_bytes(CLI::App& app, const std::string& name, Bytes& value, const std::string& text) {
+    return app.add_option(name, value, text)->transform(CLI::AsSizeValue(false))->type_name("BYTES")->capture_default_str();
+}
+
+}  // namespace
+
+std::variant<Options, int> parse_options(int argc, char** argv) {
+    Options options;
+    const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
+    options.service.jobs.workers = cores;
+
+    CLI::App app("einfer-server: computes models on encrypted data and cannot read it.\n"
+                 "Serves the v1 protocol; GET /openapi.json describes it.", "einfer-server");
+    app.set_version_flag("--version", "einfer-server " EINFER_VERSION);
+    app.set_config("--config", "", "Read options from this file (TOML: a line `max-wait = 30` an option)");
+    app.footer("Every option can also be set in the environment: --max-wait is EINFER_MAX_WAIT.\n"
+               "The command line wins over the environment, and that over the config file.\n"
+               "SIGTERM and SIGINT stop gracefully: accepted jobs are kept. Exit codes: 0 stopped or checked,\n"
+               "1 cannot start or a fault, 2 bad usage.");
+
+    std::string listen = "127.0.0.1:8000";
+    app.add_option("--listen", listen, "Address and port; port 0 takes a free one")->type_name("HOST:PORT")->capture_default_str();
+    app.add_option("--models", options.models, "Directory with the registry's *.json files")->type_name("DIR")->required();
+    options.service.data = "einfer-data";
+    app.add_option("--data", options.service.data, "Directory for accepted jobs; made if absent")->type_name("DIR")->capture_default_str();
+    app.add_flag("--check", options.check, "Check the models, say what is wrong, and exit");
+    app.add_flag("--enable-plain", options.service.plain, "Offer POST /infer/plain, the baseline in clear (no privacy)");
+
+    const std::string threads = "Threads";
+    app.add_option("--workers", options.service.jobs.workers, "Threads that evaluate")->check(CLI::Range(1, 1024))->capture_default_str()->group(threads);
+    app.add_option("--io-threads", options.http.io_threads, "Threads that read, check and write")->check(CLI::Range(1, 256))->capture_default_str()->group(threads);
+
+    const std::string limits = "Limits";
+    app.add_option("--max-queued-jobs", options.service.jobs.max_queued_jobs, "Accepted jobs that are not final; more are 503")->check(CLI::Range(1, 10'000'000))->capture_default_str()->group(limits);
+    add_bytes(app, "--max-queued-bytes", options.service.jobs.max_queued_bytes, "Their inputs together; more are 503")->group(limits);
+    add_bytes(app, "--memory-budget", options.service.memory_budget, "Ciphertexts of requests on their way in; more are 503")->group(limits);
+    app.add_option("--max-connections", options.http.max_connections, "Connections; more are 503")->check(CLI::Range(1, 1'000'000))->capture_default_str()->group(limits);
+    add_bytes(app, "--max-header-bytes", options.http.max_header_bytes, "Header section of a request; more is 431")->check(CLI::Range(256, 1 << 20))->group(limits);
+    app.add_option("--max-attempts", options.service.jobs.max_attempts, "Evaluations of a job that kills the server before it is failed")->check(CLI::Range(1, 100))->capture_default_str()->group(limits);
+
+    const std::string times = "Times";
+    add_seconds(app, "--header-timeout", options.http.header_timeout, "For a request's headers; longer is 408")->group(times);
+    add_seconds(app, "--body-timeout", options.http.body_timeout, "Without progress in a body; longer is 408")->group(times);
+    add_seconds(app, "--request-timeout", options.http.request_timeout, "For a whole body; longer is 408")->group(times);
+    add_seconds(app, "--write-timeout", options.http.write_timeout, "For a reply, and a second more for each 64 KiB of it")->group(times);
+    add_seconds(app, "--idle-timeout", options.http.idle_timeout, "Between the requests of a connection")->group(times);
+    milliseconds max_wait = options.http.max_wait;
+    add_seconds(app, "--max-wait", max_wait, "Cap of Prefer: wait")->group(times);
+    add_seconds(app, "--result-ttl", options.service.jobs.result_ttl, "How long results are kept; then 410")->group(times);
+    add_seconds(app, "--tombstone-ttl", options.service.jobs.tombstone_ttl, "How long 410 is said; then 404")->group(times);
+    add_seconds(app, "--shutdown-grace", options.http.shutdown_grace, "For requests being answered when a stop begins")->group(times);
+
+    const std::string logs = "Logs (stderr; never a payload)";
+    using server::LogFormat;
+    using server::LogLevel;
+    app.add_option("--log-level", options.log_level, "debug, info, warning, error or off")
+        ->transform(CLI::CheckedTransformer(std::map<std::string, LogLevel>{{"debug", LogLevel::Debug},
+                                                                            {"info", LogLevel::Info},
+                                                                            {"warning", LogLevel::Warning},
+                                                                            {"error", LogLevel::Error},
+                                                                            {"off", LogLevel::Off}})
+                        .description(""))
+        ->type_name("LEVEL")->default_str("info")->group(logs);
+    app.add_option("--log-format", options.log_format, "text or json")
+        ->transform(CLI::CheckedTransformer(
+                        std::map<std::string, LogFormat>{{"text", LogFormat::Text}, {"json", LogFormat::Json}})
+                        .description(""))
+        ->type_name("FORMAT")->default_str("text")->group(logs);
+
+    for (CLI::Option* option : app.get_options())
+        if (option->get_name().starts_with("--") && option->get_name() != "--help" && option->get_name() != "--version")
+            option->envname(environment_name(option->get_name()));
+    // The variable's name is derived, so help need not repeat it for each option.
+    auto formatter = std::make_shared<CLI::Formatter>();
+    formatter->label("Env", "env");
+    formatter->column_width(32);
+    app.formatter(formatter);
+
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& fault) {
+        return app.exit(fault) == 0 ? 0 : 2;
+    }
+    const auto endpoint = parse_listen(listen);
+    if (!endpoint) {
+        std::cerr << "einfer-server: --listen needs HOST:PORT, such as 127.0.0.1:8000 or [::1]:8000\n";
+        return 2;
+    }
+    std::tie(options.http.address, options.http.port) = *endpoint;
+    options.http.max_wait = std::chrono::duration_cast<std::chrono::seconds>(max_wait);
+    return options;
+}
+
+}  // namespace einfer::server_app

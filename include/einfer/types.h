@@ -1,0 +1,123 @@
+// Values that go into and come out of einfer::Client.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace einfer::inline v1 {
+
+/// Why a call failed; einfer::Error carries it.
+enum class ErrorKind {
+    InvalidArgument,  ///< an argument is wrong: a URL, a row, an unknown model. Nothing was sent for it
+    Connection,       ///< the server cannot be reached, or the connection broke
+    Timeout,          ///< no answer in time, or the job was not final in time
+    Refused,          ///< the server said no: see Error::code(), Error::http_status(), Error::request_id()
+    BadReply,         ///< the reply failed a check: do not trust it, nor the server
+    Crypto,           ///< making keys, encrypting or decrypting failed on this machine
+    JobFailed,        ///< the job was accepted and then failed: see Error::code()
+};
+
+/// Text form of ciphertexts in requests and replies.
+enum class Encoding {
+    Hex,     ///< two characters a byte; every v1 server takes it
+    Base64,  ///< a third smaller
+};
+
+enum class Encryption {
+    Symmetric,  ///< under the secret key, seeded: half the bytes
+    PublicKey,  ///< under a public key made for the session, which never leaves the process
+};
+
+struct ClientOptions {
+    /// http://HOST[:PORT][/BASE/PATH]. HOST may be a name, an IPv4 address or an IPv6 address in brackets. No user, query
+    /// or fragment. https is not supported in this version: use a tunnel or a local proxy that speaks TLS.
+    std::string server = "http://127.0.0.1:8000";
+    /// Sent as X-Tenant-ID: 1 to 128 of A-Z a-z 0-9 . _ - ; empty: the server's default tenant.
+    std::string tenant{};
+    Encoding encoding = Encoding::Hex;
+    Encryption encryption = Encryption::Symmetric;
+    /// Rows of one request; 0: as many as the model allows. Never more than that.
+    std::size_t batch_size = 0;
+
+    std::chrono::milliseconds connect_timeout{5'000};
+    /// Of one exchange with the server: connecting, sending, and receiving the whole reply. At least 1 s.
+    std::chrono::milliseconds call_timeout{120'000};
+    /// Of one batch: from its first submission until its result is there, retries and polls included.
+    std::chrono::milliseconds job_timeout{600'000};
+};
+
+/// One model that the server offers; id and version together name it. Its parameters have 128-bit security (checked).
+struct Model {
+    std::string id;
+    std::string version;  ///< MAJOR.MINOR.PATCH
+    std::string description;
+    std::size_t input_dimension = 0;  ///< features of a row
+    std::size_t max_batch_size = 0;   ///< rows of one request
+
+    /// What the server computes for a row x: c0 + c1 z + c2 z², z = weights · x + bias.
+    std::vector<double> weights;  ///< input_dimension of them
+    double bias = 0;
+    std::array<double, 3> coefficients{};  ///< c0, c1, c2
+
+    std::size_t poly_modulus_degree = 0;  ///< N
+    std::vector<int> coeff_modulus_bits;  ///< the last is the key-switching prime
+    double scale = 0;                     ///< of every encrypted input
+};
+
+/// Seconds, summed over all batches.
+struct Timings {
+    double keys = 0;        ///< encryption parameters and keys; 0 when the client had them already
+    double encrypt = 0;     ///< encrypting, and writing the request
+    double round_trip = 0;  ///< from sending to the checked reply: network, queue and evaluation
+    double decrypt = 0;
+};
+
+struct Predictions {
+    /// One a row, in the order of the rows, each rounded to a multiple of `resolution`.
+    std::vector<double> values;
+    /// Largest absolute error of a value, rounding aside, that the server states for inputs inside the model's bounds;
+    /// the largest of all batches. In (0, 1].
+    double error_bound = 0;
+    /// A power of ten, at most 1: digits below it are noise and were removed.
+    double resolution = 0;
+    std::size_t batches = 0;
+    Timings timings;
+    std::uint64_t bytes_sent = 0;      ///< HTTP bytes of this call, headers included
+    std::uint64_t bytes_received = 0;
+};
+
+/// Called after each batch with the batches that are answered and the batches there are. Called on the caller's thread. An
+/// exception ends infer() and passes through it.
+using Progress = std::function<void(std::size_t done, std::size_t total)>;
+
+enum class JobState { Queued, Running, Completed, Failed };
+
+/// "queued", "running", "completed", "failed".
+[[nodiscard]] constexpr const char* name(JobState state) {
+    switch (state) {
+        case JobState::Queued: return "queued";
+        case JobState::Running: return "running";
+        case JobState::Completed: return "completed";
+        case JobState::Failed: return "failed";
+    }
+    return "";
+}
+
+struct JobStatus {
+    std::string id;
+    JobState state = JobState::Queued;
+    /// RFC 3339, UTC, milliseconds; empty while not known.
+    std::string created_at;
+    std::string started_at;
+    std::string finished_at;
+    /// Of a failed job, otherwise empty: one of the protocol's codes, and a text for people.
+    std::string error_code;
+    std::string error_message;
+};
+
+}  // namespace einfer::inline v1

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Runs test suites and ends with one line "N passed, N failed". Suites: unit, python, asan-ubsan, tsan, or all of them.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+passed=0
+failed=0
+
+count() { # count PASSED FAILED NAME
+  passed=$((passed + $1))
+  failed=$((failed + $2))
+  echo "-- $3: $1 passed, $2 failed"
+}
+
+# ctest's summary is "97% tests passed, 3 tests failed out of 100".
+run_ctest() { # run_ctest PRESET [ctest arguments]
+  local preset=$1 log summary bad total
+  shift
+  log=build/$preset/ctest.log
+  ctest --preset "$preset" --parallel "$(nproc)" "$@" >"$log" 2>&1
+  summary=$(grep -E 'tests? failed out of' "$log")
+  bad=$(sed -nE 's/.*, ([0-9]+) tests? failed out of.*/\1/p' <<<"$summary")
+  total=$(sed -nE 's/.*failed out of ([0-9]+).*/\1/p' <<<"$summary")
+  if [ -z "$total" ] || [ "$total" -eq 0 ]; then
+    tail -30 "$log"
+    count 0 1 "unit ($preset) did not run"
+    return
+  fi
+  [ "$bad" -eq 0 ] || grep -vE ' Passed ' "$log" | tail -100
+  count $((total - bad)) "$bad" "unit ($preset)"
+}
+
+build_preset() { # build_preset PRESET TARGET...
+  local preset=$1 log=build/$1.log
+  shift
+  mkdir -p build
+  { cmake --preset "$preset" && cmake --build --preset "$preset" --parallel "$(nproc)" --target "$@"; } >"$log" 2>&1 ||
+    { tail -40 "$log"; count 0 1 "building $preset"; return 1; }
+}
+
+run_unit() { run_ctest release; }
+
+run_python() {
+  local log=build/pytest.log bad good
+  build/venv/bin/python -m pytest -p no:cacheprovider -q --tb=short tests models >"$log" 2>&1
+  local code=$?
+  good=$(tail -1 "$log" | grep -oE '[0-9]+ passed' | grep -oE '[0-9]+')
+  bad=$(tail -1 "$log" | grep -oE '[0-9]+ (failed|error)' | grep -oE '[0-9]+' | paste -sd+ | bc 2>/dev/null)
+  good=${good:-0}
+  bad=${bad:-0}
+  [ "$code" -eq 0 ] || tail -150 "$log"
+  [ "$code" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
+  count "$good" "$bad" "python"
+}
+
+# The layers that read untrusted bytes and the ones with threads of their own.
+run_asan() {
+  build_preset asan-ubsan base_test protocol_test wire_test registry_test jobs_test inference_test server_test &&
+    run_ctest asan-ubsan
+}
+
+run_tsan() { build_preset tsan jobs_test && run_ctest tsan; }
+
+case ${1:-all} in
+  unit) run_unit ;;
+  python) run_python ;;
+  asan-ubsan) run_asan ;;
+  tsan) run_tsan ;;
+  all) run_unit; run_python; run_asan; run_tsan ;;
+  *) echo "unknown suite '$1'" >&2; exit 2 ;;
+esac
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

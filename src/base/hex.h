@@ -1,0 +1,15 @@
+// Bytes to lower-case hexadecimal text. (Decoding untrusted text is protocol/payload_decoder.h.)
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace einfer {
+
+[[nodiscard]] std::string to_hex(std::span<const std::uint8_t> bytes);
+
+/// Appends to `text`; for large payloads.
+void append_hex(std::string& text, std::span<const std::uint8_t> bytes);
+
+}  // namespace einfer

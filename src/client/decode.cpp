@@ -1,0 +1,55 @@
+#include "client/decode.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace einfer::client {
+namespace {
+
+constexpr int max_decimals = 15;
+
+}  // namespace
+
+double resolution(double error_bound, const protocol::EncryptionParameters& encryption) {
+    // A slot of a fresh ciphertext has an error of a few times sqrt(N) / scale. Digits below that would show the noise,
+    // which is what tells about the key: a server must not get them shown by understating its error bound.
+    const double noise = std::sqrt(static_cast<double>(encryption.poly_modulus_degree)) / encryption.scale;
+    const int exponent = static_cast<int>(std::floor(std::log10(std::max(error_bound, noise))));
+    const int decimals = std::clamp(-exponent, 0, max_decimals);
+    return 1 / std::pow(10.0, decimals);
+}
+
+double round_to(double value, double unit) {
+    const double units = 1 / std::max(unit, std::pow(10.0, -max_decimals));
+    const double per_one = std::round(units);  // a power of ten, exactly
+    const double count = std::round(value * per_one);
+    if (std::abs(count) >= 9007199254740992.0) return value;  // 2^53: coarser than the unit already
+    return count == 0 ? 0 : count / per_one;                  // no negative zero
+}
+
+double largest_output(const protocol::ModelDescription& model, Row row) {
+    double z = std::abs(model.bias);
+    for (std::size_t i = 0; i < row.size(); ++i) z += std::abs(model.weights[i] * row[i]);
+    const auto& c = model.coefficients;
+    // Twice, plus the largest error bound there is: rows outside of the model's bounds have larger errors than it states.
+    return 2 * (std::abs(c[0]) + std::abs(c[1]) * z + std::abs(c[2]) * z * z) + 1;
+}
+
+Outcome<DecodedBatch> decode(const keys::Session& session, const CheckedResult& result,
+                             const protocol::ModelDescription& model, Rows rows) {
+    auto decrypted = session.decrypt(result.ciphertext, rows.size());
+    if (!decrypted) return Failure{ErrorKind::Crypto, decrypted.error().message};
+
+    DecodedBatch batch;
+    batch.resolution = resolution(result.error_bound, model.encryption);
+    batch.plausible = decrypted->size() == rows.size();
+    for (std::size_t i = 0; batch.plausible && i < rows.size(); ++i) {
+        const double value = (*decrypted)[i];
+        batch.plausible = std::isfinite(value) && std::abs(value) <= largest_output(model, rows[i]);
+        if (batch.plausible) batch.values.push_back(round_to(value, batch.resolution));
+    }
+    if (!batch.plausible) batch.values.clear();
+    return batch;
+}
+
+}  // namespace einfer::client

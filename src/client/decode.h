@@ -1,0 +1,34 @@
+// From a checked result to predictions. The only place of the client that decrypts.
+#pragma once
+
+#include "client/reply.h"
+#include "client/request_body.h"
+#include "keys/session.h"
+#include "protocol/model.h"
+
+#include <span>
+#include <vector>
+
+namespace einfer::client {
+
+/// The finest power of ten that a result's digits mean anything at: that of its error bound, or that of the noise of
+/// encryption if the server claims to be better. In [1e-15, 1].
+[[nodiscard]] double resolution(double error_bound, const protocol::EncryptionParameters& encryption);
+
+/// `value` as the nearest multiple of `unit`, a power of ten from 1e-15 to 1.
+[[nodiscard]] double round_to(double value, double unit);
+
+/// A bound on what the model can make of a row, with room for errors.
+[[nodiscard]] double largest_output(const protocol::ModelDescription& model, Row row);
+
+struct DecodedBatch {
+    std::vector<double> values;  ///< one a row, rounded
+    double resolution = 1;
+    bool plausible = true;  ///< false: a value is not finite, or not possible for its row; values are empty then
+};
+
+/// Crypto when SEAL refuses a ciphertext that passed the checks.
+[[nodiscard]] Outcome<DecodedBatch> decode(const keys::Session& session, const CheckedResult& result,
+                                           const protocol::ModelDescription& model, Rows rows);
+
+}  // namespace einfer::client

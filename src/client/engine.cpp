@@ -1,0 +1,246 @@
+#include "client/engine.h"
+
+#include "base/ids.h"
+#include "client/decode.h"
+#include "client/model_list.h"
+#include "client/reply.h"
+#include "client/request_body.h"
+#include "client/server_api.h"
+#include "client/session_pool.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+namespace einfer::client {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr milliseconds first_backoff{20};
+constexpr milliseconds longest_backoff{1000};
+
+/// Adds the time it lives to `seconds`.
+class Stopwatch {
+public:
+    explicit Stopwatch(double& seconds) : seconds_(seconds) {}
+    Stopwatch(const Stopwatch&) = delete;
+    Stopwatch& operator=(const Stopwatch&) = delete;
+    ~Stopwatch() { seconds_ += std::chrono::duration<double>(SteadyClock::now() - start_).count(); }
+
+private:
+    double& seconds_;
+    SteadyClock::time_point start_ = SteadyClock::now();
+};
+
+protocol::Encoding encoding_of(Encoding encoding) {
+    return encoding == Encoding::Base64 ? protocol::Encoding::Base64 : protocol::Encoding::Hex;
+}
+
+keys::EncryptionMode mode_of(Encryption encryption) {
+    return encryption == Encryption::PublicKey ? keys::EncryptionMode::PublicKey : keys::EncryptionMode::Symmetric;
+}
+
+}  // namespace
+
+class Engine::Impl {
+public:
+    Impl(ClientOptions options, ServerUrl server)
+        : options_(std::move(options)),
+          api_(HttpClient(std::move(server), options_.connect_timeout, options_.call_timeout), options_.tenant,
+               options_.call_timeout),
+          sessions_(mode_of(options_.encryption)) {}
+
+    Outcome<std::vector<Model>> models() {
+        if (const auto fetched = fetch_models(); !fetched) return fetched.error();
+        std::vector<Model> list;
+        for (const auto& model : models_) list.push_back(to_public(model));
+        return list;
+    }
+
+    Outcome<Predictions> infer(std::string_view model_id, std::string_view version, Rows rows,
+                               const Progress& progress) {
+        if (rows.empty()) return invalid_argument("there are no rows to predict for");
+        const std::uint64_t sent = api_.bytes_sent(), received = api_.bytes_received();
+        const auto model = choose_model(model_id, version);
+        if (!model) return model.error();
+        if (const auto checked = check_rows(rows, **model); !checked) return checked.error();
+        auto predictions = run(**model, rows, progress);
+        if (!predictions) {
+            if (predictions.error().code == "UNKNOWN_MODEL") models_.clear();  // the list is out of date
+            return predictions;
+        }
+        predictions->bytes_sent = api_.bytes_sent() - sent;
+        predictions->bytes_received = api_.bytes_received() - received;
+        return predictions;
+    }
+
+    Outcome<JobStatus> job(std::string_view id) {
+        if (!is_random_id(id)) return invalid_argument("a job id is 32 lower-case hex digits");
+        const auto body = api_.job(id, max_job_bytes());
+        if (!body) return body.error();
+        auto reply = read_job(*body, id, nullptr);
+        if (!reply) return reply.error();
+        return std::move(reply->status);
+    }
+
+private:
+    Outcome<void> fetch_models() {
+        const auto body = api_.models();
+        if (!body) return body.error();
+        auto list = read_model_list(*body);
+        if (!list) return list.error();
+        models_ = *std::move(list);
+        return {};
+    }
+
+    /// The registry does not change while a server runs, so a list that has the model is as good as a new one.
+    Outcome<const protocol::ModelDescription*> choose_model(std::string_view id, std::string_view version) {
+        const auto* model = find_model(models_, id, version);
+        if (model != nullptr) return model;
+        if (const auto fetched = fetch_models(); !fetched) return fetched.error();
+        model = find_model(models_, id, version);
+        if (model != nullptr) return model;
+
+        std::string offered;
+        for (const auto& other : models_) {
+            if (offered.size() > 400) {
+                offered += ", ...";
+                break;
+            }
+            offered += (offered.empty() ? "" : ", ") + other.model_id + '@' + other.version;
+        }
+        return invalid_argument("the server has no model " + printable(id, 100) +
+                                (version.empty() ? "" : " of version " + printable(version, 100)) +
+                                "; it has: " + (offered.empty() ? "none" : offered));
+    }
+
+    Outcome<Predictions> run(const protocol::ModelDescription& model, Rows rows, const Progress& progress) {
+        const std::size_t most = options_.batch_size == 0 ? model.max_batch_size
+                                                          : std::min(options_.batch_size, model.max_batch_size);
+        const std::size_t batches = (rows.size() + most - 1) / most;
+        Predictions all;
+        const auto session = [&] {
+            const Stopwatch watch(all.timings.keys);
+            return sessions_.session(model.encryption);
+        }();
+        if (!session) return session.error();
+
+        bool plausible = true;
+        for (std::size_t start = 0; start < rows.size(); start += most) {
+            const Rows batch = rows.subspan(start, std::min(most, rows.size() - start));
+            const auto result = answer(**session, model, batch, all.timings);
+            if (!result) return result.error();
+
+            const Stopwatch watch(all.timings.decrypt);
+            const auto decoded = decode(**session, *result, model, batch);
+            if (!decoded) return decoded.error();
+            // What decryption shows must not show in what is sent: the other batches go out as they would have.
+            plausible = plausible && decoded->plausible;
+            all.values.insert(all.values.end(), decoded->values.begin(), decoded->values.end());
+            all.error_bound = std::max(all.error_bound, result->error_bound);
+            all.resolution = std::max(all.resolution, decoded->resolution);
+            ++all.batches;
+            if (progress) progress(all.batches, batches);
+        }
+        if (!plausible)
+            return bad_reply("it decrypts to values that the model cannot make of the rows. Either the server is wrong, or "
+                             "rows are far outside of what the model was made for");
+        return all;
+    }
+
+    /// The checked, still encrypted answer to one batch.
+    Outcome<CheckedResult> answer(const keys::Session& session, const protocol::ModelDescription& model, Rows rows,
+                                  Timings& timings) {
+        const auto encoding = encoding_of(options_.encoding);
+        auto request = [&] {
+            const Stopwatch watch(timings.encrypt);
+            return encrypt_batch(session, model, rows, encoding);
+        }();
+        if (!request) return request.error();
+
+        const Stopwatch watch(timings.round_trip);
+        const Expectation expected{
+            .context = session.context(),
+            .model_id = model.model_id,
+            .version = model.version,
+            .batch_size = static_cast<std::uint32_t>(rows.size()),
+            .request_digest = request->digest,
+            .encoding = encoding,
+            .max_size = model.coefficients[2] == 0 ? std::size_t{2} : std::size_t{3},
+        };
+        const auto deadline = SteadyClock::now() + options_.job_timeout;
+        const auto body = api_.submit(request->body, max_job_bytes(expected), deadline);
+        if (!body) return body.error();
+        std::string().swap(request->body);  // megabytes that are not needed again
+        auto reply = read_submission(*body, expected);
+        if (reply && !is_final(*reply)) reply = poll(reply->status.id, expected, deadline);
+        if (!reply) return reply.error();
+
+        if (reply->status.state == JobState::Failed)
+            return Failure{ErrorKind::JobFailed,
+                           "the job " + reply->status.id + " failed: " + reply->status.error_message,
+                           reply->status.error_code};
+        return *std::move(reply->result);
+    }
+
+    static bool is_final(const JobReply& reply) {
+        return reply.status.state == JobState::Completed || reply.status.state == JobState::Failed;
+    }
+
+    Outcome<JobReply> poll(const std::string& id, const Expectation& expected, ServerApi::Deadline deadline) {
+        milliseconds backoff = first_backoff;
+        for (;;) {
+            const auto asked = SteadyClock::now();
+            const auto body = api_.wait_for_job(id, max_job_bytes(expected), deadline);
+            if (!body) return body.error();
+            auto reply = read_job(*body, id, &expected);
+            if (!reply || is_final(*reply)) return reply;
+
+            // A server that honours Prefer has waited already.
+            const auto now = SteadyClock::now();
+            if (now - asked < longest_backoff) {
+                std::this_thread::sleep_for(backoff);
+                backoff = std::min(2 * backoff, longest_backoff);
+            }
+            if (now >= deadline)
+                return Failure{ErrorKind::Timeout, "the job " + id + " is not final yet; it goes on at the server, but its "
+                                                   "result can be read by this client only"};
+        }
+    }
+
+    ClientOptions options_;
+    ServerApi api_;
+    SessionPool sessions_;
+    std::vector<protocol::ModelDescription> models_;
+};
+
+Outcome<Engine> Engine::create(ClientOptions options) {
+    auto server = ServerUrl::parse(options.server);
+    if (!server) return server.error();
+    if (!options.tenant.empty() && !is_token(options.tenant))
+        return invalid_argument("a tenant is 1 to 128 of A-Z a-z 0-9 . _ -");
+    if (options.connect_timeout < milliseconds(1) || options.call_timeout < std::chrono::seconds(1) ||
+        options.job_timeout < std::chrono::seconds(1))
+        return invalid_argument("timeouts must be at least 1 s, that for connecting at least 1 ms");
+    constexpr std::chrono::hours longest{24 * 365};  // and sums with the clock stay in range
+    options.connect_timeout = std::min<milliseconds>(options.connect_timeout, longest);
+    options.call_timeout = std::min<milliseconds>(options.call_timeout, longest);
+    options.job_timeout = std::min<milliseconds>(options.job_timeout, longest);
+    return Engine(std::make_unique<Impl>(std::move(options), *std::move(server)));
+}
+
+Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Engine::~Engine() = default;
+Engine::Engine(Engine&&) noexcept = default;
+Engine& Engine::operator=(Engine&&) noexcept = default;
+
+Outcome<std::vector<Model>> Engine::models() { return impl_->models(); }
+Outcome<Predictions> Engine::infer(std::string_view model_id, std::string_view version,
+                                   std::span<const std::span<const double>> rows, const Progress& progress) {
+    return impl_->infer(model_id, version, rows, progress);
+}
+Outcome<JobStatus> Engine::job(std::string_view id) { return impl_->job(id); }
+
+}  // namespace einfer::client

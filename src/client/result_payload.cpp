@@ -1,0 +1,101 @@
+#include "client/result_payload.h"
+
+#include "keys/session.h"
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+
+namespace einfer::client {
+namespace {
+
+/// The level whose parms_id this is, as its number of primes; 0: none of the context's data levels.
+std::size_t find_level(const he::Context& context, const wire::ParmsId& parms_id) {
+    for (std::size_t primes = context.data_prime_count(); primes > 0; --primes)
+        if (context.parms_id(primes) == parms_id) return primes;
+    return 0;
+}
+
+double modulus_bits(std::span<const std::uint64_t> primes) {
+    double bits = 0;
+    for (const std::uint64_t prime : primes) bits += std::log2(static_cast<double>(prime));
+    return bits;
+}
+
+Outcome<he::Ciphertext> check(const wire::Ciphertext& ciphertext, const he::Context& context) {
+    if (ciphertext.seed) return bad_reply("its result is a fresh (seeded) encryption, which no evaluation makes");
+    if (ciphertext.seal_minor != keys::seal_minor_version())
+        return bad_reply("its result is written in another SEAL version than the request");
+    const std::size_t level = find_level(context, ciphertext.parms_id);
+    if (level == 0) return bad_reply("its result was made with other encryption parameters than the request");
+
+    const wire::CiphertextRules rules{
+        .parms_id = context.parms_id(level),
+        .key_parms_id = context.key_parms_id(),
+        .poly_modulus_degree = context.poly_modulus_degree(),
+        .primes = context.level_primes(level),
+        .scale = std::nullopt,
+    };
+    if (const auto fits = wire::check_ciphertext(ciphertext, rules); !fits)
+        return bad_reply("its result does not fit the model: " + fits.error().message);
+    if (!(std::isfinite(ciphertext.scale) && ciphertext.scale > 0 &&
+          std::log2(ciphertext.scale) < modulus_bits(rules.primes)))
+        return bad_reply("its result has a scale that its level cannot hold");
+
+    const auto words = ciphertext.words.span();
+    return he::Ciphertext{
+        .prime_count = level,
+        .size = ciphertext.size,
+        .scale = ciphertext.scale,
+        .words = {words.begin(), words.end()},
+    };
+}
+
+}  // namespace
+
+wire::ParserLimits result_limits(const Expectation& expected) {
+    const std::size_t degree = expected.context.poly_modulus_degree();
+    const std::size_t primes = expected.context.data_prime_count();
+    return {
+        .max_serialized_bytes = wire::serialized_size(expected.max_size, degree, primes),
+        .max_words = expected.max_size * degree * primes,
+        .min_size = 2,
+        .max_size = expected.max_size,
+        .budget = nullptr,
+    };
+}
+
+ResultPayload::ResultPayload(const Expectation* expected) : expected_(expected) {
+    if (expected_ == nullptr) return;
+    decoder_.emplace(expected_->encoding);
+    parser_.emplace(result_limits(*expected_));
+}
+
+bool ResultPayload::begin(protocol::JsonPath path) {
+    return path.size() == 2 && path[0].key == "result" && path[1].key == "payload";
+}
+
+void ResultPayload::text(std::string_view part) {
+    seen_ = seen_ || !part.empty();
+    if (decoder_) decoder_->feed(part, [this](std::span<const std::uint8_t> run) { bytes(run); });
+}
+
+void ResultPayload::bytes(std::span<const std::uint8_t> run) {
+    const std::size_t count = std::min(run.size(), header_.size() - header_bytes_);
+    std::copy_n(run.begin(), count, header_.begin() + static_cast<std::ptrdiff_t>(header_bytes_));
+    header_bytes_ += count;
+    parser_->feed(run);
+}
+
+Outcome<he::Ciphertext> ResultPayload::finish() {
+    if (const auto decoded = decoder_->finish(); !decoded)
+        return bad_reply("its result is not in the request's encoding: " + decoded.error().message);
+    const auto ciphertext = parser_->finish();
+    if (!ciphertext) return bad_reply("its result is no valid ciphertext: " + ciphertext.error().message);
+    wire::SealHeader header;
+    if (wire::read_outer_header(header_, header) || header.compression != wire::Compression::none)
+        return bad_reply("its result is compressed, which results never are");
+    return check(*ciphertext, expected_->context);
+}
+
+}  // namespace einfer::client

@@ -1,0 +1,139 @@
+#include "client/server_api.h"
+
+#include "base/ids.h"
+#include "protocol/json_reader.h"
+
+#include <boost/json/object.hpp>
+#include <boost/json/string.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <random>
+#include <thread>
+
+namespace einfer::client {
+namespace {
+
+namespace json = boost::json;
+using SteadyClock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr std::size_t max_models_reply_bytes = 8 * 1024 * 1024;
+constexpr int max_retries = 5;
+constexpr int max_reconnects = 6;             // 0.25 s doubling: about 16 s
+constexpr seconds longest_retry_after{60};    // a server that wants more is given up
+constexpr seconds wait_on_submit{30};
+constexpr seconds wait_on_poll{10};
+
+bool may_retry(const HttpReply& reply) {
+    return (reply.status == 408 || reply.status == 429 || reply.status == 503) && reply.retry_after &&
+           *reply.retry_after <= longest_retry_after;
+}
+
+/// Up to a quarter more, so that clients that were refused together do not come back together.
+milliseconds with_jitter(milliseconds time) {
+    static thread_local std::minstd_rand random{std::random_device{}()};
+    return time + milliseconds(std::uniform_int_distribution<long>(0, time.count() / 4)(random));
+}
+
+/// False, without sleeping, when the deadline would pass meanwhile.
+bool sleep_before(SteadyClock::time_point deadline, milliseconds time) {
+    if (SteadyClock::now() + time >= deadline) return false;
+    std::this_thread::sleep_for(time);
+    return true;
+}
+
+std::string text_member(const json::object& object, std::string_view key) {
+    const json::value* value = object.if_contains(key);
+    const json::string* text = value != nullptr ? value->if_string() : nullptr;
+    return text != nullptr ? printable(*text) : std::string();
+}
+
+}  // namespace
+
+Failure refusal_from(const HttpReply& reply) {
+    Failure failure{ErrorKind::Refused, {}, {}, reply.status, reply.request_id};
+    const auto document = protocol::parse_json(reply.body);
+    const json::object* object = document ? document->if_object() : nullptr;
+    const json::value* found = object != nullptr ? object->if_contains("error") : nullptr;
+    if (const json::object* error = found != nullptr ? found->if_object() : nullptr) {
+        // Read leniently: codes of later versions are to reach the caller as well.
+        failure.code = text_member(*error, "code");
+        failure.message = text_member(*error, "message");
+    }
+    if (failure.message.empty())
+        failure.message = "the server answered with HTTP status " + std::to_string(reply.status) +
+                          " and no explanation: is it an einfer server, and the base path right?";
+    return failure;
+}
+
+ServerApi::ServerApi(HttpClient http, std::string tenant, milliseconds call_timeout)
+    : http_(std::move(http)), tenant_(std::move(tenant)), call_timeout_(call_timeout) {}
+
+Outcome<std::string> ServerApi::models() {
+    HttpRequest get;
+    get.target = "/models";
+    get.max_reply_bytes = max_models_reply_bytes;
+    return request(std::move(get), SteadyClock::now() + call_timeout_, 0);
+}
+
+Outcome<std::string> ServerApi::submit(std::string_view body, std::size_t max_reply_bytes, Deadline deadline) {
+    HttpRequest post;
+    post.method = Method::Post;
+    post.target = "/infer";
+    post.body = body;
+    post.tenant = tenant_;
+    post.wait = wait_within(wait_on_submit, deadline);
+    post.max_reply_bytes = max_reply_bytes;
+    return request(std::move(post), deadline, 0);
+}
+
+Outcome<std::string> ServerApi::job(std::string_view id, std::size_t max_reply_bytes) {
+    HttpRequest get;
+    get.target = "/jobs/" + std::string(id);
+    get.tenant = tenant_;
+    get.max_reply_bytes = max_reply_bytes;
+    return request(std::move(get), SteadyClock::now() + call_timeout_, 0);
+}
+
+Outcome<std::string> ServerApi::wait_for_job(std::string_view id, std::size_t max_reply_bytes, Deadline deadline) {
+    HttpRequest get;
+    get.target = "/jobs/" + std::string(id);
+    get.tenant = tenant_;
+    get.wait = wait_within(wait_on_poll, deadline);
+    get.max_reply_bytes = max_reply_bytes;
+    return request(std::move(get), deadline, max_reconnects);
+}
+
+Outcome<std::string> ServerApi::request(HttpRequest request, Deadline deadline, int reconnects) {
+    int retries = max_retries;
+    milliseconds backoff{250};
+    for (;;) {
+        const auto left = std::chrono::duration_cast<milliseconds>(deadline - SteadyClock::now());
+        if (left.count() <= 0)
+            return Failure{ErrorKind::Timeout, "no answer from " + server().text() + " before the time was over"};
+        request.timeout = left;
+        request.request_id = random_id();
+        auto reply = http_.call(request);
+        if (!reply) {
+            const bool may_return = reply.error().kind == ErrorKind::Connection && reconnects-- > 0;
+            if (!may_return || !sleep_before(deadline, with_jitter(backoff))) return std::move(reply).error();
+            backoff *= 2;
+            continue;
+        }
+        if (reply->status >= 200 && reply->status < 300) return std::move(reply->body);
+        if (reply->request_id.empty()) reply->request_id = request.request_id;
+        if (!may_retry(*reply) || retries-- == 0 ||
+            !sleep_before(deadline, with_jitter(std::max<milliseconds>(*reply->retry_after, milliseconds(100)))))
+            return refusal_from(*reply);
+    }
+}
+
+seconds ServerApi::wait_within(seconds most, Deadline deadline) const {
+    const auto left = std::chrono::duration_cast<milliseconds>(deadline - SteadyClock::now());
+    const auto half = std::min(call_timeout_, left) / 2;
+    return std::clamp(std::chrono::duration_cast<seconds>(half), seconds(0), most);
+}
+
+}  // namespace einfer::client

@@ -1,0 +1,50 @@
+// The protocol's calls, with its rules of retrying. Replies come back as text that is still to be judged.
+#pragma once
+
+#include "client/http_client.h"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace einfer::client {
+
+class ServerApi {
+public:
+    using Deadline = std::chrono::steady_clock::time_point;
+
+    ServerApi(HttpClient http, std::string tenant, std::chrono::milliseconds call_timeout);
+
+    /// GET /models.
+    [[nodiscard]] Outcome<std::string> models();
+
+    /// POST /infer with Prefer: wait. Refused for an error reply; one with Retry-After (408, 429, 503) is retried a few
+    /// times, while `deadline` allows.
+    [[nodiscard]] Outcome<std::string> submit(std::string_view body, std::size_t max_reply_bytes, Deadline deadline);
+
+    /// GET /jobs/{id}, at once. Retried as submit().
+    [[nodiscard]] Outcome<std::string> job(std::string_view id, std::size_t max_reply_bytes);
+
+    /// GET /jobs/{id} with Prefer: wait. Retried as submit(), and while the server cannot be reached: a job outlives a
+    /// restart of the server.
+    [[nodiscard]] Outcome<std::string> wait_for_job(std::string_view id, std::size_t max_reply_bytes, Deadline deadline);
+
+    [[nodiscard]] const ServerUrl& server() const { return http_.server(); }
+    [[nodiscard]] std::uint64_t bytes_sent() const { return http_.bytes_sent(); }
+    [[nodiscard]] std::uint64_t bytes_received() const { return http_.bytes_received(); }
+
+private:
+    [[nodiscard]] Outcome<std::string> request(HttpRequest request, Deadline deadline, int reconnects);
+    /// Seconds to ask the server to wait: less than the call may take, and than what is left.
+    [[nodiscard]] std::chrono::seconds wait_within(std::chrono::seconds most, Deadline deadline) const;
+
+    HttpClient http_;
+    std::string tenant_;
+    std::chrono::milliseconds call_timeout_;
+};
+
+/// What an error reply says, whether or not it has the body that the contract wants.
+[[nodiscard]] Failure refusal_from(const HttpReply& reply);
+
+}  // namespace einfer::client

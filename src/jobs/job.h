@@ -1,0 +1,59 @@
+// What a job is: its states, what it was asked, what came of it.
+#pragma once
+
+#include "base/clock.h"
+#include "base/error.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace einfer::jobs {
+
+/// queued → running → completed | failed; never back. `expired` is a final state whose result is gone. The numbers are
+/// stored: they never change.
+enum class State : int { Queued = 0, Running = 1, Completed = 2, Failed = 3, Expired = 4 };
+
+/// The table of legal moves. running → running is one: a job taken up again after a crash, with the next attempt.
+[[nodiscard]] bool may_move(State from, State to);
+[[nodiscard]] bool is_final(State state);
+/// "queued", "running", …
+[[nodiscard]] std::string_view name(State state);
+
+using Bytes = std::vector<std::uint8_t>;
+
+/// A request as admitted: what must be on disk before it is acknowledged.
+struct Submission {
+    std::string id;  ///< base/ids.h random_id()
+    std::string tenant;
+    std::string model_id;
+    std::string model_version;
+    std::string encoding;        ///< the request's form, which the reply uses
+    std::string request_digest;  ///< 64 hex digits
+    std::uint32_t batch_size = 1;
+    std::uint8_t seal_minor = 0;
+    /// The validated inputs in the inference layer's own form; opaque here.
+    std::shared_ptr<const Bytes> inputs;
+};
+
+struct Outcome {
+    Bytes result;            ///< SEAL bytes; empty when failed
+    double error_bound = 0;  ///< of a decrypted slot
+    std::optional<Error> error;
+};
+
+/// A job as stored, without its input bytes.
+struct Job {
+    Submission submission;  ///< inputs is null
+    State state = State::Queued;
+    int attempt = 0;  ///< claims so far
+    UnixMillis created_at = 0;
+    std::optional<UnixMillis> started_at;
+    std::optional<UnixMillis> finished_at;
+    std::optional<Outcome> outcome;  ///< set iff completed or failed
+};
+
+}  // namespace einfer::jobs

@@ -1,0 +1,27 @@
+// A job as a row of the table `jobs`, and back. Private to src/jobs.
+#pragma once
+
+#include "jobs/job.h"
+#include "jobs/sqlite_connection.h"
+
+#include <span>
+
+namespace einfer::jobs {
+
+/// The columns that read_job() expects, in its order.
+inline constexpr std::string_view job_columns =
+    "id, tenant, model_id, model_version, encoding, request_digest, batch_size, seal_minor, state, attempt, "
+    "created_at, started_at, finished_at, error_code, error_message, error_details, error_bound";
+/// The number of the column after job_columns.
+inline constexpr int column_after_job = 17;
+
+/// The job in the current row of `query`, without its result bytes.
+[[nodiscard]] Job read_job(Query& query);
+
+using Details = std::vector<std::pair<std::string, std::string>>;
+/// Names and values in order, each as a 32-bit little-endian length and its bytes.
+[[nodiscard]] Bytes encode_details(const Details& details);
+/// Inverse of encode_details; stops where the bytes make no sense.
+[[nodiscard]] Details decode_details(std::span<const std::uint8_t> bytes);
+
+}  // namespace einfer::jobs

@@ -1,0 +1,72 @@
+// The jobs that wait for a worker, and the rules by which workers take them. Private to src/jobs.
+#pragma once
+
+#include "jobs/job.h"
+
+#include <chrono>
+#include <condition_variable>
+#include <list>
+#include <mutex>
+
+namespace einfer::jobs {
+
+/// A job for a worker.
+struct Ready {
+    std::string id;
+    int attempt = 0;                        ///< claims so far
+    std::shared_ptr<const Bytes> inputs{};  ///< null: in the store
+    bool claimed = false;                   ///< `attempt` is under way: stored as running
+    bool suspect = false;                   ///< was running when the process died
+};
+
+/// First in, first out, but a suspect runs alone: it may be what killed the process, and whatever ran beside it would
+/// lose an attempt each time. Thread-safe.
+class ReadyQueue {
+public:
+    /// A list of none or one, so that handing a job on takes no memory and cannot fail.
+    using Node = std::list<Ready>;
+
+    /// Takes up a job of an earlier process. Before open().
+    void recover(Ready job);
+    void open();
+
+    enum class Place {
+        Closed,   ///< not open(), or stop() was called: nothing was announced
+        Queued,   ///< it will wait for its turn
+        Claimed,  ///< a worker that nothing else will occupy waits for it
+    };
+    /// Announces a job that is being written; arrive() has to follow unless the answer is Closed.
+    [[nodiscard]] Place announce();
+    /// An announced job is on disk (a node), or was not written (an empty one). After stop() only a claimed one is taken.
+    void arrive(Node node);
+
+    /// Waits for a job; none when the queue has stopped and the claimed ones are gone. A job taken has to be given to
+    /// release() or put_back().
+    [[nodiscard]] Node take();
+    void release(const Node& node);
+    /// Puts a job at the end, to be claimed anew; forgets it when the queue has stopped.
+    void put_back(Node node);
+
+    /// Sleeps; false as soon as the queue has stopped.
+    [[nodiscard]] bool pause(std::chrono::milliseconds time);
+
+    /// Drops the jobs that nobody has claimed (they are on disk), and waits for the announced ones to arrive.
+    void stop();
+
+private:
+    bool may_take() const;
+    void end_run(const Node& node);
+
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::list<Ready> jobs_;
+    bool open_ = false;
+    bool stopped_ = false;
+    std::size_t announced_ = 0;  ///< not yet arrived
+    std::size_t idle_ = 0;       ///< workers in take()
+    std::size_t running_ = 0;    ///< jobs taken
+    std::size_t suspects_ = 0;   ///< waiting or taken
+    bool suspect_running_ = false;
+};
+
+}  // namespace einfer::jobs

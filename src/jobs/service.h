@@ -1,0 +1,83 @@
+// The life of jobs in a running server: admission, the store thread, the workers, waiting, expiry.
+#pragma once
+
+#include "jobs/job.h"
+#include "jobs/sqlite_store.h"
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace einfer::jobs {
+
+/// What happens to a job, for the server's log.
+enum class Event { Accepted, Recovered, Started, Completed, Failed };
+/// Is told of an event after it is on disk, with the job as it is then, without bytes. Called from any thread; quick.
+using Observe = std::function<void(Event event, const Job& job)>;
+
+struct ServiceOptions {
+    std::size_t workers = 1;
+    std::size_t max_queued_jobs = 256;           ///< accepted and not yet final
+    std::size_t max_queued_bytes = 512u << 20;   ///< their input bytes
+    std::size_t max_attempts = 3;                ///< a job that kills the process this often is failed (INTERNAL)
+    std::chrono::milliseconds result_ttl{3600'000};         ///< since the job finished; then it is JOB_EXPIRED
+    std::chrono::milliseconds tombstone_ttl{24 * 3600'000};  ///< since it expired; then it is UNKNOWN_JOB
+    std::chrono::milliseconds expiry_interval{1000};
+    Observe observe{};
+};
+
+/// Evaluates one job. Runs on a worker; must not throw for bad data (return an Outcome with an error), and whatever it
+/// does throw fails the job with INTERNAL.
+using Evaluate = std::function<Outcome(const Job& job, const Bytes& inputs)>;
+
+/// Threads: `workers` workers that evaluate, and one store thread that gathers waiting writes into one transaction
+/// (group commit). No call blocks on the disk but start(), find() and stop().
+///
+/// An accepted job is never lost: when the disk is full, its writes are tried again until they succeed or stop() is
+/// called, and what is unfinished then is taken up at the next start. A job that was running when the process died is
+/// evaluated alone the next time, so that one which kills the process uses up its own attempts and nobody else's.
+class JobService {
+public:
+    JobService(std::unique_ptr<SqliteStore> store, Evaluate evaluate, ServiceOptions options, Clock clock);
+    ~JobService();  ///< as stop()
+
+    /// Takes up unfinished jobs, oldest first, and starts the threads. They count for load(), but are taken up even when
+    /// they exceed the bounds. Before start(), submit() is refused with SHUTTING_DOWN.
+    Result<void> start();
+
+    /// Asks for admission: OVERLOADED at once when a bound is reached, SHUTTING_DOWN after stop(). Otherwise `done` is
+    /// called once, on the store thread, with success after the commit is on disk, or with the error; only after success is
+    /// the job handed to a worker. `done` must be quick, not throw, and not call stop().
+    Result<void> submit(Submission submission, std::function<void(Result<void>)> done);
+
+    /// As SqliteStore::find.
+    Result<Job> find(std::string_view id, std::string_view tenant);
+
+    /// Calls `wake` once, from any thread, when the job `id` has become final, or at once if it is final or unknown.
+    /// The returned handle forgets the wish when destroyed. At most one call of `wake`, none after the handle is gone:
+    /// destroying it waits for a call that is under way, so not under a lock that `wake` takes. It may outlive the service.
+    /// A job that stop() leaves unfinished wakes nobody.
+    class Wait;
+    std::shared_ptr<Wait> when_final(std::string_view id, std::function<void()> wake);
+
+    struct Load {
+        std::size_t unfinished_jobs = 0;
+        std::size_t unfinished_bytes = 0;
+    };
+    Load load() const;
+
+    /// As SqliteStore::last_diagnostic.
+    std::string store_diagnostic() const;
+
+    /// Refuses new jobs, writes those already admitted, lets running evaluations end and be written, leaves queued ones on
+    /// disk, joins the threads. Idempotent. find() goes on working.
+    void stop();
+
+private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace einfer::jobs

@@ -1,0 +1,22 @@
+// The job database's tables, their version, and how a connection to it is set up. Private to src/jobs.
+#pragma once
+
+#include "base/error.h"
+#include "jobs/sqlite_connection.h"
+
+namespace einfer::jobs {
+
+/// `PRAGMA user_version`. Raised with every change of the tables.
+inline constexpr int schema_version = 1;
+
+/// Pages the file may keep free for the next inputs before expiry gives space back to the file system.
+inline constexpr std::int64_t kept_free_pages = 1024;
+
+/// Sets the writing connection up for durable writes, and makes the tables in an empty file. INTERNAL when the file was
+/// written by a newer schema, or is somebody else's.
+Result<void> prepare_writer(SqliteConnection& connection);
+
+/// Sets up a connection that only reads.
+void prepare_reader(SqliteConnection& connection);
+
+}  // namespace einfer::jobs

@@ -1,0 +1,322 @@
+#include "jobs/sqlite_store.h"
+
+#include "jobs/data_directory.h"
+#include "jobs/job_row.h"
+#include "jobs/sqlite_connection.h"
+#include "jobs/sqlite_schema.h"
+
+#include <algorithm>
+#include <mutex>
+#include <new>
+
+namespace einfer::jobs {
+namespace {
+
+const Error unknown_job{ErrorCode::UnknownJob, "no such job"};
+
+bool means_overload(int code) {
+    switch (code & 0xff) {
+        case SQLITE_FULL:
+        case SQLITE_IOERR:
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED:
+        case SQLITE_NOMEM:
+        case SQLITE_CANTOPEN: return true;  // the last: no file descriptor left
+        default: return false;
+    }
+}
+
+Error overloaded() { return {ErrorCode::Overloaded, "the server cannot store jobs at the moment"}; }
+
+Error to_error(int code) {
+    if (means_overload(code)) return overloaded();
+    return {ErrorCode::Internal, "the job store failed"};
+}
+
+std::string select_jobs(std::string_view more) {
+    return std::string("SELECT ").append(job_columns).append(more);
+}
+
+int number(State state) { return static_cast<int>(state); }
+
+}  // namespace
+
+class SqliteStore::Impl {
+public:
+    Impl(DataDirectory directory, const std::filesystem::path& file, Clock clock)
+        : directory_(std::move(directory)), clock_(std::move(clock)), writer_(file), reader_(file) {}
+
+    SqliteConnection& writer_connection() { return writer_; }
+    SqliteConnection& reader_connection() { return reader_; }
+
+    /// The statements need the tables, which do not exist when the connections are made.
+    void prepare() {
+        write_.emplace(writer_);
+        read_.emplace(reader_);
+    }
+
+    Result<std::vector<Result<void>>> apply(std::span<const Write> writes) {
+        return guarded(write_mutex_, [&]() -> Result<std::vector<Result<void>>> {
+            std::vector<Result<void>> results;
+            results.reserve(writes.size());
+            try {
+                Transaction transaction(writer_);
+                for (const Write& write : writes)
+                    results.push_back(std::visit([this](const auto& one) { return apply_one(one); }, write));
+                transaction.commit();
+            } catch (const SqliteFailure& failure) {
+                if ((failure.code & 0xff) == SQLITE_FULL) reuse_log();
+                throw;
+            }
+            return results;
+        });
+    }
+
+    Result<Job> find(std::string_view id, std::string_view tenant) {
+        return guarded(read_mutex_, [&]() -> Result<Job> {
+            Query query(read_->find, id, tenant);
+            if (!query.row()) return unknown_job;
+            Job job = read_job(query);
+            if (job.state == State::Expired)
+                return Error{ErrorCode::JobExpired, "the job's result has expired and was deleted"};
+            if (job.state == State::Completed) {
+                const auto bytes = query.blob(column_after_job);
+                job.outcome->result.assign(bytes.begin(), bytes.end());
+            }
+            return job;
+        });
+    }
+
+    Result<Job> load(std::string_view id) {
+        return guarded(read_mutex_, [&]() -> Result<Job> {
+            Query query(read_->load, id);
+            if (!query.row()) return unknown_job;
+            return read_job(query);
+        });
+    }
+
+    Result<std::shared_ptr<const Bytes>> inputs(std::string_view id) {
+        return guarded(read_mutex_, [&]() -> Result<std::shared_ptr<const Bytes>> {
+            Query query(read_->inputs, id);
+            if (!query.row()) return unknown_job;
+            const auto bytes = query.blob(0);
+            return std::make_shared<const Bytes>(bytes.begin(), bytes.end());
+        });
+    }
+
+    Result<std::vector<Unfinished>> unfinished() {
+        return guarded(read_mutex_, [&]() -> Result<std::vector<Unfinished>> {
+            std::vector<Unfinished> jobs;
+            Query query(read_->unfinished);
+            while (query.row())
+                jobs.push_back({std::string(query.text(0)), static_cast<int>(query.integer(1)),
+                                static_cast<std::size_t>(query.integer(2))});
+            return jobs;
+        });
+    }
+
+    Result<std::size_t> expire(UnixMillis finished_before, UnixMillis forget_before, std::size_t max_jobs) {
+        return guarded(write_mutex_, [&]() -> Result<std::size_t> {
+            std::size_t touched = 0;
+            {
+                Transaction transaction(writer_);
+                Query(write_->drop_results, finished_before, max_jobs).run();
+                Query(write_->bury, finished_before, max_jobs).run();
+                touched += static_cast<std::size_t>(writer_.changes());
+                Query(write_->forget, forget_before, max_jobs).run();
+                touched += static_cast<std::size_t>(writer_.changes());
+                transaction.commit();
+            }
+            give_back_space();
+            return touched;
+        });
+    }
+
+    std::string last_diagnostic() const {
+        const std::scoped_lock lock(diagnostic_mutex_);
+        return diagnostic_;
+    }
+
+private:
+    struct WriteStatements {
+        explicit WriteStatements(SqliteConnection& c)
+            : insert_job(c,
+                         "INSERT INTO jobs(id, tenant, model_id, model_version, encoding, request_digest, batch_size, "
+                         "seal_minor, state, attempt, created_at, started_at) "
+                         "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, iif(?9 = 1, ?11, NULL))"),
+              insert_inputs(c, "INSERT INTO job_inputs(job, bytes) VALUES(?1, ?2)"),
+              position(c, "SELECT seq, state, attempt FROM jobs WHERE id = ?1"),
+              // A clock that was set back must not make a job end before it began.
+              claim(c,
+                    "UPDATE jobs SET state = 1, attempt = ?2, "
+                    "started_at = coalesce(started_at, max(created_at, ?3)) WHERE seq = ?1"),
+              finish(c,
+                     "UPDATE jobs SET state = ?2, finished_at = max(started_at, ?3), error_bound = ?4, "
+                     "error_code = ?5, error_message = ?6, error_details = ?7 WHERE seq = ?1"),
+              insert_result(c, "INSERT INTO job_results(job, bytes) VALUES(?1, ?2)"),
+              delete_inputs(c, "DELETE FROM job_inputs WHERE job = ?1"),
+              drop_results(c,
+                           "DELETE FROM job_results WHERE job IN (SELECT seq FROM jobs WHERE state IN (2, 3) AND "
+                           "finished_at < ?1 ORDER BY finished_at, seq LIMIT ?2)"),
+              bury(c,
+                   "UPDATE jobs SET state = 4, error_bound = NULL, error_code = NULL, error_message = NULL, "
+                   "error_details = NULL WHERE seq IN (SELECT seq FROM jobs WHERE state IN (2, 3) AND "
+                   "finished_at < ?1 ORDER BY finished_at, seq LIMIT ?2)"),
+              forget(c,
+                     "DELETE FROM jobs WHERE seq IN (SELECT seq FROM jobs WHERE state = 4 AND finished_at < ?1 "
+                     "ORDER BY finished_at, seq LIMIT ?2)") {}
+        SqliteStatement insert_job, insert_inputs, position, claim, finish, insert_result, delete_inputs, drop_results,
+            bury, forget;
+    };
+
+    struct ReadStatements {
+        explicit ReadStatements(SqliteConnection& c)
+            : find(c, select_jobs(", (SELECT bytes FROM job_results WHERE job = seq) FROM jobs "
+                                  "WHERE id = ?1 AND tenant = ?2")),
+              load(c, select_jobs(" FROM jobs WHERE id = ?1")),
+              inputs(c, "SELECT bytes FROM job_inputs JOIN jobs ON job = seq WHERE id = ?1"),
+              unfinished(c,
+                         "SELECT id, attempt, coalesce((SELECT length(bytes) FROM job_inputs WHERE job = seq), 0) "
+                         "FROM jobs WHERE state IN (0, 1) ORDER BY seq") {}
+        SqliteStatement find, load, inputs, unfinished;
+    };
+
+    /// Runs `action` under `mutex`; what it throws becomes an Error.
+    template <class Action>
+    auto guarded(std::mutex& mutex, Action action) -> decltype(action()) {
+        try {
+            const std::scoped_lock lock(mutex);
+            return action();
+        } catch (const SqliteFailure& failure) {
+            note(failure);
+            return to_error(failure.code);
+        } catch (const std::bad_alloc&) {
+            return overloaded();
+        }
+    }
+
+    void note(const SqliteFailure& failure) {
+        const std::scoped_lock lock(diagnostic_mutex_);
+        diagnostic_ = failure.text + " (SQLite result code " + std::to_string(failure.code) + ")";
+    }
+
+    /// Where `id` stands, if it may move to `to` and is at `attempt`. Nothing changes it before the transaction ends, so
+    /// that reading here and writing afterwards is a compare-and-set.
+    Result<std::int64_t> ready_to_move(std::string_view id, int attempt, State to) {
+        Query query(write_->position, id);
+        if (!query.row()) return unknown_job;
+        if (!may_move(static_cast<State>(query.integer(1)), to) || query.integer(2) != attempt)
+            return Error{ErrorCode::Internal, "the job has moved on"};
+        return query.integer(0);
+    }
+
+    Result<void> apply_one(const Insert& insert) {
+        const Submission& job = insert.submission;
+        if (job.inputs == nullptr) return Error{ErrorCode::Internal, "the job has no inputs"};
+        if (!fits(*job.inputs)) return Error{ErrorCode::PayloadTooLarge, "the inputs are too large to be stored"};
+        if (Query(write_->position, job.id).row()) return Error{ErrorCode::Internal, "the job's id is taken"};
+        const State state = insert.claimed ? State::Running : State::Queued;
+        Query(write_->insert_job, job.id, job.tenant, job.model_id, job.model_version, job.encoding, job.request_digest,
+              job.batch_size, job.seal_minor, number(state), insert.claimed ? 1 : 0, clock_())
+            .run();
+        Query(write_->insert_inputs, writer_.last_insert_rowid(), std::span(*job.inputs)).run();
+        return {};
+    }
+
+    Result<void> apply_one(const Claim& claim) {
+        const auto seq = ready_to_move(claim.id, claim.attempt - 1, State::Running);
+        if (!seq) return seq.error();
+        Query(write_->claim, *seq, claim.attempt, clock_()).run();
+        return {};
+    }
+
+    Result<void> apply_one(const Finish& finish) {
+        const Outcome& outcome = finish.outcome;
+        const State state = outcome.error ? State::Failed : State::Completed;
+        const auto seq = ready_to_move(finish.id, finish.attempt, state);
+        if (!seq) return seq.error();
+        if (!fits(outcome.result)) return Error{ErrorCode::Internal, "the result is too large to be stored"};
+
+        if (outcome.error) {
+            const std::string_view code = traits(outcome.error->code).name;
+            const Bytes details = encode_details(outcome.error->details);
+            Query(write_->finish, *seq, number(state), clock_(), nullptr, code, outcome.error->message,
+                  std::span(details))
+                .run();
+        } else {
+            Query(write_->finish, *seq, number(state), clock_(), outcome.error_bound, nullptr, nullptr, nullptr).run();
+            Query(write_->insert_result, *seq, std::span(outcome.result)).run();
+        }
+        Query(write_->delete_inputs, *seq).run();
+        return {};
+    }
+
+    /// Checked before anything is bound: a value that SQLite refuses would take its whole batch with it.
+    bool fits(const Bytes& bytes) const { return bytes.size() <= writer_.max_value_bytes() / 2; }
+
+    /// On a full disk the log cannot grow, but what it holds can move to the database file, and the log be written
+    /// from its start again: so that a result can still be stored and the job's inputs be deleted.
+    void reuse_log() {
+        sqlite3_wal_checkpoint_v2(writer_.handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+    }
+
+    /// A bounded step, for it moves pages; some stay free, since the next inputs need them.
+    void give_back_space() {
+        constexpr std::int64_t step = 256;
+        const std::int64_t surplus = writer_.integer("PRAGMA freelist_count") - kept_free_pages;
+        if (surplus <= 0) return;
+        writer_.execute(("PRAGMA incremental_vacuum(" + std::to_string(std::min(surplus, step)) + ")").c_str());
+    }
+
+    const DataDirectory directory_;
+    const Clock clock_;
+
+    std::mutex write_mutex_;
+    SqliteConnection writer_;
+    std::optional<WriteStatements> write_;
+
+    std::mutex read_mutex_;
+    SqliteConnection reader_;
+    std::optional<ReadStatements> read_;
+
+    mutable std::mutex diagnostic_mutex_;
+    std::string diagnostic_;
+};
+
+SqliteStore::SqliteStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+SqliteStore::~SqliteStore() = default;
+
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::filesystem::path& directory, Clock clock) {
+    auto locked = DataDirectory::open(directory);
+    if (!locked) return locked.error();
+    const auto file = locked->file("jobs.sqlite3");
+    if (!file) return file.error();
+    try {
+        auto impl = std::make_unique<Impl>(std::move(*locked), *file, std::move(clock));
+        if (auto prepared = prepare_writer(impl->writer_connection()); !prepared) return prepared.error();
+        prepare_reader(impl->reader_connection());
+        impl->prepare();
+        return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(impl)));
+    } catch (const SqliteFailure& failure) {
+        return Error{ErrorCode::Internal,
+                     "the job database cannot be opened (SQLite result code " + std::to_string(failure.code) + ")"};
+    }
+}
+
+Result<std::vector<Result<void>>> SqliteStore::apply(std::span<const Write> writes) { return impl_->apply(writes); }
+
+Result<Job> SqliteStore::find(std::string_view id, std::string_view tenant) { return impl_->find(id, tenant); }
+
+Result<Job> SqliteStore::load(std::string_view id) { return impl_->load(id); }
+
+Result<std::shared_ptr<const Bytes>> SqliteStore::inputs(std::string_view id) { return impl_->inputs(id); }
+
+Result<std::vector<SqliteStore::Unfinished>> SqliteStore::unfinished() { return impl_->unfinished(); }
+
+Result<std::size_t> SqliteStore::expire(UnixMillis finished_before, UnixMillis forget_before, std::size_t max_jobs) {
+    return impl_->expire(finished_before, forget_before, max_jobs);
+}
+
+std::string SqliteStore::last_diagnostic() const { return impl_->last_diagnostic(); }
+
+}  // namespace einfer::jobs

@@ -1,0 +1,82 @@
+// Jobs on disk: SQLite, WAL, synchronous FULL. What apply() has committed survives kill -9 and power loss.
+#pragma once
+
+#include "jobs/job.h"
+
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace einfer::jobs {
+
+/// One store, one process. Thread-safe: writes are serialised on one connection, reads use another and never wait for a
+/// commit. Every failure of SQLite is OVERLOADED where it means that the disk is full, failing or busy, or that there is
+/// no memory; else INTERNAL. Its texts are in last_diagnostic() only.
+class SqliteStore {
+public:
+    /// Opens or creates `directory`/jobs.sqlite3 (mode 0600; the directory 0700) and its schema, and takes an exclusive
+    /// lock on the directory: a second server on the same data fails here with a message that says so, as does one that
+    /// is older than the data.
+    static Result<std::unique_ptr<SqliteStore>> open(const std::filesystem::path& directory, Clock clock);
+    ~SqliteStore();
+
+    /// One write of a batch.
+    struct Insert {
+        Submission submission;
+        bool claimed = false;  ///< stored as running, attempt 1, for a worker that is waiting for it
+    };
+    /// Starts an attempt of a queued job, or of a running one whose process died: that one stays `running`, since the
+    /// time when it was first.
+    struct Claim {
+        std::string id;
+        int attempt = 0;  ///< the attempt this claim starts: compare-and-set on attempt − 1
+    };
+    /// Makes a running job `failed` if the outcome has an error, else `completed`; its inputs are deleted.
+    struct Finish {
+        std::string id;
+        int attempt = 0;  ///< a late result of an earlier attempt changes nothing
+        Outcome outcome;
+    };
+    using Write = std::variant<Insert, Claim, Finish>;
+
+    /// Applies `writes` in order, in one transaction with one fsync. The result has one entry a write: an error there
+    /// means that this write alone did nothing (illegal move, stale attempt, unknown id); an error of the whole means that
+    /// nothing was written.
+    Result<std::vector<Result<void>>> apply(std::span<const Write> writes);
+
+    /// The job, or UNKNOWN_JOB: also when it belongs to another tenant. JOB_EXPIRED when its result is gone.
+    Result<Job> find(std::string_view id, std::string_view tenant);
+
+    /// The job whoever's it is, without its result bytes: for the server itself, never for a reply.
+    Result<Job> load(std::string_view id);
+
+    /// The input bytes of an unfinished job.
+    Result<std::shared_ptr<const Bytes>> inputs(std::string_view id);
+
+    struct Unfinished {
+        std::string id;
+        int attempt = 0;
+        std::size_t input_bytes = 0;
+    };
+    /// Jobs that were accepted and have no final state, oldest first: what a restart has to take up.
+    Result<std::vector<Unfinished>> unfinished();
+
+    /// Turns jobs that finished before `finished_before` into tombstones (result deleted, JOB_EXPIRED), and forgets
+    /// tombstones of jobs that finished before `forget_before` (UNKNOWN_JOB). At most `max_jobs` of each a call; returns
+    /// how many were touched. Then gives some of the file's free space back.
+    Result<std::size_t> expire(UnixMillis finished_before, UnixMillis forget_before, std::size_t max_jobs);
+
+    /// What SQLite said about the latest failure: for the operator's log, never for a reply.
+    std::string last_diagnostic() const;
+
+private:
+    class Impl;
+    explicit SqliteStore(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace einfer::jobs

@@ -1,0 +1,57 @@
+#include "jobs/unfinished_jobs.h"
+
+#include <algorithm>
+
+namespace einfer::jobs {
+
+Result<void> UnfinishedJobs::admit(const std::string& id, std::size_t bytes) {
+    const std::scoped_lock lock(mutex_);
+    // Jobs taken up from an earlier process may exceed the bound.
+    const std::size_t room = max_bytes_ - std::min(max_bytes_, bytes_);
+    if (entries_.size() >= max_jobs_ || bytes > room)
+        return Error{ErrorCode::Overloaded, "too many jobs are waiting"};
+    if (!entries_.try_emplace(id, Entry{bytes}).second) return Error{ErrorCode::Internal, "the job's id is taken"};
+    bytes_ += bytes;
+    return {};
+}
+
+void UnfinishedJobs::readmit(const std::string& id, std::size_t bytes) {
+    const std::scoped_lock lock(mutex_);
+    if (entries_.try_emplace(id, Entry{bytes}).second) bytes_ += bytes;
+}
+
+void UnfinishedJobs::forget(const std::string& id) {
+    decltype(entries_)::node_type gone;
+    {
+        const std::scoped_lock lock(mutex_);
+        gone = entries_.extract(id);
+        if (gone.empty()) return;
+        bytes_ -= gone.mapped().bytes;
+    }
+    for (const auto& each : gone.mapped().waiters)
+        if (const auto waiter = each.lock()) waiter->fire();
+}
+
+// A job leaves under the same lock and takes its waiters along: no wish is registered with a job that is gone.
+bool UnfinishedJobs::add_waiter(std::string_view id, const std::shared_ptr<Waiter>& waiter) {
+    const std::scoped_lock lock(mutex_);
+    const auto found = entries_.find(std::string(id));
+    if (found == entries_.end()) return false;
+    auto& waiters = found->second.waiters;
+    // Clients that poll leave many a dead one behind.
+    std::erase_if(waiters, [](const auto& other) { return other.expired(); });
+    waiters.push_back(waiter);
+    return true;
+}
+
+std::size_t UnfinishedJobs::count() const {
+    const std::scoped_lock lock(mutex_);
+    return entries_.size();
+}
+
+std::size_t UnfinishedJobs::bytes() const {
+    const std::scoped_lock lock(mutex_);
+    return bytes_;
+}
+
+}  // namespace einfer::jobs

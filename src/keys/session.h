@@ -1,0 +1,46 @@
+// Secret-key work: key generation, encryption, decryption. Linked by the client and by tests only, never by the server.
+#pragma once
+
+#include "he/context.h"
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace einfer::keys {
+
+enum class EncryptionMode {
+    Symmetric,  ///< seeded: half the size
+    PublicKey,
+};
+
+/// One fresh secret key, for one session, in memory only; SEAL wipes it on destruction.
+class Session {
+public:
+    /// INTERNAL when SEAL cannot make keys.
+    static Result<Session> create(he::Context context, EncryptionMode mode);
+    ~Session();
+    Session(Session&&) noexcept;
+    Session& operator=(Session&&) noexcept;
+
+    [[nodiscard]] const he::Context& context() const;
+
+    /// Encodes `values` into the first slots (the rest are zero) at `scale`, encrypts at the first data level and
+    /// serializes, uncompressed, in SEAL's own minor version. At most N/2 values, finite; INTERNAL when a value does not
+    /// fit the modulus.
+    [[nodiscard]] Result<std::vector<std::uint8_t>> encrypt(std::span<const double> values, double scale) const;
+
+    /// The first `count` slots. The ciphertext must have passed wire::check_ciphertext for its level.
+    [[nodiscard]] Result<std::vector<double>> decrypt(const he::Ciphertext& ciphertext, std::size_t count) const;
+
+private:
+    class Impl;
+    explicit Session(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+/// The minor version that Session::encrypt() writes.
+[[nodiscard]] std::uint8_t seal_minor_version();
+
+}  // namespace einfer::keys

@@ -1,0 +1,126 @@
+#include "protocol/infer_request.h"
+
+#include "protocol/api_version.h"
+#include "protocol/schema.h"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+namespace einfer::protocol {
+
+/// Decodes /inputs/*/payload while it arrives.
+class InferRequestParser::Tap final : public StringTap {
+public:
+    Tap(std::size_t max_payload_bytes, PayloadSink& sink) : max_payload_bytes_(max_payload_bytes), sink_(sink) {}
+
+    bool begin(JsonPath path) override {
+        if (!is_input(path) || path[2].key != "payload") return false;
+        input_ = Input{};
+        input_.present = true;
+        const boost::json::value* const encoding = path[2].container->get_object().if_contains("encoding");
+        input_.encoding_known = encoding != nullptr;
+        if (input_.encoding_known) begin_decoding(*encoding);
+        return true;
+    }
+
+    void text(std::string_view part) override {
+        if (input_.encoding_known)
+            decode(part);
+        else if (input_.text.size() + part.size() > encoded_size(Encoding::Hex, max_payload_bytes_))
+            input_.too_long = true;
+        else
+            input_.text.append(part);
+    }
+
+    void end() override {}
+
+    void object_end(JsonPath path) override {
+        if (!is_input(path)) return;
+        if (input_.present && !input_.encoding_known) {
+            const boost::json::value* const encoding = path[2].container->get_object().if_contains("encoding");
+            if (encoding != nullptr) {  // without one the schema refuses the request
+                begin_decoding(*encoding);
+                decode(input_.text);
+            }
+        }
+        payloads_.push_back({input_.bytes, verdict()});
+        if (input_.begun) sink_.end_input();
+        input_ = Input{};
+    }
+
+    std::vector<Payload> take_payloads() { return std::move(payloads_); }
+
+private:
+    struct Input {
+        bool present = false;
+        bool encoding_known = false;
+        bool begun = false;
+        bool too_long = false;
+        std::optional<PayloadDecoder> decoder;  // absent when the encoding is not one we know
+        std::size_t bytes = 0;
+        std::string text;  // held only until the encoding is known
+    };
+
+    static bool is_input(JsonPath path) {
+        return path.size() == 3 && path[0].key == "inputs" && path[0].container->is_object() &&
+               path[1].container->is_array() && path[2].container->is_object();
+    }
+
+    void begin_decoding(const boost::json::value& encoding) {
+        input_.begun = true;
+        sink_.begin_input();
+        if (const boost::json::string* text = encoding.if_string())
+            if (const auto known = encoding_from(*text)) input_.decoder.emplace(*known);
+    }
+
+    void decode(std::string_view part) {
+        if (!input_.decoder || input_.too_long) return;
+        input_.decoder->feed(part, [this](std::span<const std::uint8_t> bytes) {
+            input_.bytes += bytes.size();
+            if (input_.bytes > max_payload_bytes_) input_.too_long = true;
+            if (!input_.too_long) sink_.input_bytes(bytes);
+        });
+    }
+
+    std::optional<Error> verdict() const {
+        if (!input_.begun) return std::nullopt;  // the schema refuses the request
+        if (!input_.decoder) return Error{ErrorCode::InvalidEncoding, "an encoding is \"hex\" or \"base64\""};
+        if (input_.too_long)
+            return Error{ErrorCode::PayloadTooLarge, "a payload is longer than any model's largest ciphertext"};
+        if (const auto finished = input_.decoder->finish(); !finished) return finished.error();
+        return std::nullopt;
+    }
+
+    const std::size_t max_payload_bytes_;
+    PayloadSink& sink_;
+    Input input_;
+    std::vector<Payload> payloads_;
+};
+
+InferRequestParser::InferRequestParser(std::size_t max_payload_bytes, PayloadSink& sink)
+    : tap_(std::make_unique<Tap>(max_payload_bytes, sink)), reader_(JsonLimits{}, tap_.get()) {}
+InferRequestParser::~InferRequestParser() = default;
+
+void InferRequestParser::feed(std::string_view chunk) { reader_.feed(chunk); }
+
+Result<InferRequest> InferRequestParser::finish() {
+    Result<boost::json::value> document = reader_.finish();
+    if (!document) return document.error();
+    if (const auto checked = check_schema(Schema::InferRequest, *document); !checked) return checked.error();
+
+    const boost::json::object& object = document->get_object();
+    if (const boost::json::value* version = object.if_contains("api_version"))
+        if (const auto checked = check_api_version(version->get_string()); !checked) return checked.error();
+
+    InferRequest request;
+    request.model_id = object.at("model_id").get_string();
+    request.version = object.at("version").get_string();
+    if (const boost::json::value* batch_size = object.if_contains("batch_size"))
+        request.batch_size = batch_size->to_number<std::uint32_t>();
+    const boost::json::value& first = object.at("inputs").get_array().front();
+    request.encoding = encoding_from(first.at("encoding").get_string()).value_or(Encoding::Hex);
+    request.payloads = tap_->take_payloads();
+    return request;
+}
+
+}  // namespace einfer::protocol

@@ -1,0 +1,209 @@
+#include "protocol/json_reader.h"
+
+#include <boost/json/basic_parser_impl.hpp>
+#include <boost/json/value.hpp>
+
+#include <cmath>
+#include <optional>
+#include <utility>
+
+namespace einfer::protocol {
+namespace {
+
+namespace json = boost::json;
+using boost::system::error_code;
+
+/// Builds the document in place. Pointers to open containers stay valid: only the innermost one grows.
+class DomHandler {
+public:
+    static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
+    static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
+    static constexpr std::size_t max_string_size = static_cast<std::size_t>(-1);
+    static constexpr std::size_t max_key_size = static_cast<std::size_t>(-1);
+
+    DomHandler(const JsonLimits& limits, StringTap* tap) : limits_(limits), tap_(tap) {}
+
+    std::optional<Error> fault;
+    json::value root;
+
+    bool on_document_begin(error_code&) { return true; }
+    bool on_document_end(error_code&) { return true; }
+
+    bool on_array_begin(error_code& ec) { return open(json::array{}, ec); }
+    bool on_array_end(std::size_t, error_code&) {
+        path_.pop_back();
+        return true;
+    }
+    bool on_object_begin(error_code& ec) { return open(json::object{}, ec); }
+    bool on_object_end(std::size_t, error_code&) {
+        if (tap_ != nullptr) tap_->object_end(path_);
+        path_.pop_back();
+        return true;
+    }
+
+    bool on_key_part(std::string_view part, std::size_t, error_code& ec) { return gather(part, ec); }
+    bool on_key(std::string_view part, std::size_t, error_code& ec) {
+        if (!gather(part, ec)) return false;
+        JsonFrame& frame = path_.back();
+        frame.key = std::exchange(text_, {});
+        if (frame.container->get_object().contains(frame.key))
+            return fail({ErrorCode::MalformedJson, "an object has the same member twice"}, ec);
+        return true;
+    }
+
+    bool on_string_part(std::string_view part, std::size_t, error_code& ec) {
+        begin_string();
+        if (!tapping_) return gather(part, ec);
+        tap_->text(part);
+        return true;
+    }
+    bool on_string(std::string_view part, std::size_t, error_code& ec) {
+        if (!on_string_part(part, 0, ec)) return false;
+        in_string_ = false;
+        if (tapping_) {
+            tapping_ = false;
+            tap_->end();
+            return put(json::string{}, ec);
+        }
+        return put(json::string(std::exchange(text_, {})), ec);
+    }
+
+    bool on_number_part(std::string_view, error_code&) { return true; }
+    bool on_int64(std::int64_t number, std::string_view, error_code& ec) { return put(number, ec); }
+    bool on_uint64(std::uint64_t number, std::string_view, error_code& ec) { return put(number, ec); }
+    bool on_double(double number, std::string_view, error_code& ec) {
+        constexpr double limit = 9.2e18;  // inside the range of int64_t
+        if (std::abs(number) < limit && std::trunc(number) == number) return put(static_cast<std::int64_t>(number), ec);
+        return put(number, ec);
+    }
+    bool on_bool(bool value, error_code& ec) { return put(value, ec); }
+    bool on_null(error_code& ec) { return put(nullptr, ec); }
+    bool on_comment_part(std::string_view, error_code&) { return true; }
+    bool on_comment(std::string_view, error_code&) { return true; }
+
+private:
+    bool fail(Error error, error_code& ec) {
+        fault = std::move(error);
+        ec = json::error::exception;  // any code stops the parser; `fault` says why
+        return false;
+    }
+    bool too_large(error_code& ec) {
+        return fail({ErrorCode::PayloadTooLarge, "the JSON document has more text or more values than any valid one"}, ec);
+    }
+
+    void begin_string() {
+        if (in_string_) return;
+        in_string_ = true;
+        tapping_ = tap_ != nullptr && tap_->begin(path_);
+    }
+
+    bool gather(std::string_view part, error_code& ec) {
+        text_bytes_ += part.size();
+        if (text_.size() + part.size() > limits_.max_string_bytes || text_bytes_ > limits_.max_text_bytes)
+            return too_large(ec);
+        text_.append(part);
+        return true;
+    }
+
+    /// Stores a value where the document is being read; where it stands, or nullptr.
+    json::value* place(json::value value, error_code& ec) {
+        if (++values_ > limits_.max_values) {
+            too_large(ec);
+            return nullptr;
+        }
+        if (path_.empty()) {
+            root = std::move(value);
+            return &root;
+        }
+        JsonFrame& frame = path_.back();
+        if (json::array* array = frame.container->if_array()) {
+            array->push_back(std::move(value));
+            return &array->back();
+        }
+        return &frame.container->get_object().emplace(frame.key, std::move(value)).first->value();
+    }
+    bool put(json::value value, error_code& ec) { return place(std::move(value), ec) != nullptr; }
+    bool open(json::value container, error_code& ec) {
+        json::value* const at = place(std::move(container), ec);
+        if (at == nullptr) return false;
+        path_.push_back({at, {}});
+        return true;
+    }
+
+    const JsonLimits limits_;
+    StringTap* tap_;
+    std::vector<JsonFrame> path_;
+    std::string text_;  // the key or string being gathered
+    std::size_t text_bytes_ = 0;
+    std::size_t values_ = 0;
+    bool in_string_ = false;
+    bool tapping_ = false;
+};
+
+json::parse_options options(const JsonLimits& limits) {
+    json::parse_options chosen;
+    chosen.max_depth = limits.max_depth;
+    return chosen;
+}
+
+}  // namespace
+
+class JsonReader::State {
+public:
+    State(const JsonLimits& limits, StringTap* tap) : parser_(options(limits), limits, tap) {}
+
+    void feed(std::string_view chunk) {
+        if (fault_) return;
+        std::size_t used = 0;
+        if (!parser_.done() && !chunk.empty()) {
+            error_code ec;
+            used = parser_.write_some(true, chunk.data(), chunk.size(), ec);
+            if (ec) return fail(used);
+        }
+        if (parser_.done()) {
+            const std::size_t extra = chunk.find_first_not_of(" \t\r\n", used);
+            if (extra != std::string_view::npos) return fail(extra);
+        }
+        offset_ += chunk.size();
+    }
+
+    Result<json::value> finish() {
+        if (!fault_ && !parser_.done()) {
+            error_code ec;
+            parser_.write_some(false, nullptr, 0, ec);
+            if (ec || !parser_.done()) fail(0);
+        }
+        if (fault_) return *std::move(fault_);
+        return std::move(parser_.handler().root);
+    }
+
+    [[nodiscard]] bool failed() const { return fault_.has_value(); }
+
+private:
+    void fail(std::size_t at) {
+        fault_ = std::move(parser_.handler().fault);
+        if (!fault_) fault_ = Error{ErrorCode::MalformedJson, "the body is not one well-formed JSON document"};
+        if (fault_->code == ErrorCode::MalformedJson) fault_->details.emplace_back("byte", std::to_string(offset_ + at));
+    }
+
+    json::basic_parser<DomHandler> parser_;
+    std::optional<Error> fault_;
+    std::size_t offset_ = 0;  // bytes of the document before the current chunk
+};
+
+JsonReader::JsonReader(const JsonLimits& limits, StringTap* tap) : state_(std::make_unique<State>(limits, tap)) {}
+JsonReader::~JsonReader() = default;
+JsonReader::JsonReader(JsonReader&&) noexcept = default;
+JsonReader& JsonReader::operator=(JsonReader&&) noexcept = default;
+
+void JsonReader::feed(std::string_view chunk) { state_->feed(chunk); }
+bool JsonReader::failed() const { return state_->failed(); }
+Result<json::value> JsonReader::finish() { return state_->finish(); }
+
+Result<json::value> parse_json(std::string_view text, const JsonLimits& limits) {
+    JsonReader reader(limits);
+    reader.feed(text);
+    return reader.finish();
+}
+
+}  // namespace einfer::protocol

@@ -1,0 +1,125 @@
+#include "protocol/model.h"
+
+#include "base/he_standard.h"
+
+#include <boost/json/array.hpp>
+#include <boost/json/value_to.hpp>
+
+#include <bit>
+#include <cmath>
+#include <numeric>
+
+namespace einfer::protocol {
+namespace {
+
+namespace json = boost::json;
+
+/// Integral values as integers: 1073741824, not 1.073741824E9.
+json::value number(double value) {
+    constexpr double exact = 9007199254740992.0;  // 2^53
+    if (std::trunc(value) == value && std::abs(value) <= exact && !(value == 0 && std::signbit(value)))
+        return static_cast<std::int64_t>(value);
+    return value;
+}
+
+template <class Range>
+json::array numbers(const Range& values) {
+    json::array array;
+    for (const auto value : values) array.push_back(number(static_cast<double>(value)));
+    return array;
+}
+
+double to_double(const json::value& value) { return value.to_number<double>(); }
+
+std::size_t to_size(const json::value& value) { return value.to_number<std::size_t>(); }
+
+bool all_finite(const auto& values) {
+    for (const double value : values)
+        if (!std::isfinite(value)) return false;
+    return true;
+}
+
+}  // namespace
+
+json::object to_json(const ModelDescription& model) {
+    const EncryptionParameters& encryption = model.encryption;
+    return {
+        {"model_id", model.model_id},
+        {"version", model.version},
+        {"description", model.description},
+        {"he_scheme", "CKKS"},
+        {"encryption_parameters",
+         {{"poly_modulus_degree", encryption.poly_modulus_degree},
+          {"scale", number(encryption.scale)},
+          {"coeff_modulus_bits", numbers(encryption.coeff_modulus_bits)},
+          {"max_multiplicative_depth", encryption.max_multiplicative_depth}}},
+        {"inference",
+         {{"input_dimension", model.input_dimension},
+          {"output_dimension", 1},
+          {"activation", "polynomial_sigmoid_v1"}}},
+        {"parameters", {{"weights", numbers(model.weights)}, {"bias", number(model.bias)}}},
+        {"activation_parameters", {{"kind", "polynomial"}, {"coefficients", numbers(model.coefficients)}}},
+        {"constraints", {{"max_batch_size", model.max_batch_size}}},
+    };
+}
+
+ModelDescription model_from_json(const json::object& object) {
+    ModelDescription model;
+    model.model_id = object.at("model_id").get_string();
+    model.version = object.at("version").get_string();
+    model.description = object.at("description").get_string();
+    const json::object& encryption = object.at("encryption_parameters").get_object();
+    model.encryption.poly_modulus_degree = to_size(encryption.at("poly_modulus_degree"));
+    model.encryption.scale = to_double(encryption.at("scale"));
+    for (const json::value& bits : encryption.at("coeff_modulus_bits").get_array())
+        model.encryption.coeff_modulus_bits.push_back(bits.to_number<int>());
+    model.encryption.max_multiplicative_depth = encryption.at("max_multiplicative_depth").to_number<int>();
+    model.input_dimension = to_size(object.at("inference").at("input_dimension"));
+    const json::object& parameters = object.at("parameters").get_object();
+    for (const json::value& weight : parameters.at("weights").get_array()) model.weights.push_back(to_double(weight));
+    model.bias = to_double(parameters.at("bias"));
+    const json::array& coefficients = object.at("activation_parameters").at("coefficients").get_array();
+    for (std::size_t i = 0; i < model.coefficients.size(); ++i) model.coefficients[i] = to_double(coefficients.at(i));
+    model.max_batch_size = to_size(object.at("constraints").at("max_batch_size"));
+    return model;
+}
+
+std::optional<ModelFault> find_fault(const ModelDescription& model) {
+    const EncryptionParameters& encryption = model.encryption;
+    const std::size_t degree = encryption.poly_modulus_degree;
+    const auto& bits = encryption.coeff_modulus_bits;
+
+    const int security_bound = max_coeff_modulus_bits_128(degree);
+    if (!std::has_single_bit(degree) || security_bound == 0)
+        return ModelFault{"/encryption_parameters/poly_modulus_degree", "must be a power of two from 1024 to 32768"};
+    if (bits.size() < 2)
+        return ModelFault{"/encryption_parameters/coeff_modulus_bits", "needs a data prime and the key-switching prime"};
+    for (std::size_t i = 0; i < bits.size(); ++i)
+        if (bits[i] < min_prime_bits || bits[i] > max_prime_bits)
+            return ModelFault{"/encryption_parameters/coeff_modulus_bits/" + std::to_string(i),
+                              "a prime has 20 to 60 bits"};
+    const int total = std::accumulate(bits.begin(), bits.end(), 0);
+    if (total > security_bound)
+        return ModelFault{"/encryption_parameters/coeff_modulus_bits",
+                          "sum to " + std::to_string(total) + " bits; 128-bit security at this degree allows " +
+                              std::to_string(security_bound)};
+    const int data_bits = total - bits.back();
+    if (!std::isfinite(encryption.scale) || encryption.scale < 1 || std::log2(encryption.scale) > data_bits - 2)
+        return ModelFault{"/encryption_parameters/scale", "must be at least 1 and well below the data modulus"};
+    if (encryption.max_multiplicative_depth < 0 ||
+        static_cast<std::size_t>(encryption.max_multiplicative_depth) > bits.size() - 2)
+        return ModelFault{"/encryption_parameters/max_multiplicative_depth",
+                          "needs one data prime more than its levels: at most " + std::to_string(bits.size() - 2)};
+    if (model.weights.size() != model.input_dimension)
+        return ModelFault{"/parameters/weights", std::to_string(model.weights.size()) + " weights for input_dimension " +
+                                                     std::to_string(model.input_dimension)};
+    if (!all_finite(model.weights)) return ModelFault{"/parameters/weights", "must be finite"};
+    if (!std::isfinite(model.bias)) return ModelFault{"/parameters/bias", "must be finite"};
+    if (!all_finite(model.coefficients)) return ModelFault{"/activation_parameters/coefficients", "must be finite"};
+    if (model.max_batch_size == 0 || model.max_batch_size > degree / 2)
+        return ModelFault{"/constraints/max_batch_size", "must be from 1 to the number of slots, poly_modulus_degree / 2 = " +
+                                                             std::to_string(degree / 2)};
+    return std::nullopt;
+}
+
+}  // namespace einfer::protocol

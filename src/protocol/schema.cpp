@@ -1,0 +1,137 @@
+#include "protocol/schema.h"
+
+#include "protocol/embedded_contract.h"
+
+#include <boost/json/parse.hpp>
+#include <valijson/adapters/boost_json_adapter.hpp>
+#include <valijson/schema.hpp>
+#include <valijson/schema_parser.hpp>
+#include <valijson/validation_results.hpp>
+#include <valijson/validator.hpp>
+
+#include <array>
+#include <string>
+
+namespace einfer::protocol {
+namespace {
+
+using Adapter = valijson::adapters::BoostJsonAdapter;
+
+constexpr std::array all_schemas{
+    Schema::Accepted,     Schema::Error, Schema::Health, Schema::InferPlainRequest, Schema::InferPlainResponse,
+    Schema::InferRequest, Schema::Job,   Schema::Keys,   Schema::Models,            Schema::RegistryEntry,
+    Schema::Result,
+};
+
+/// Every schema, compiled once.
+struct CompiledSchemas {
+    CompiledSchemas() {
+        for (const Schema each : all_schemas) {
+            const boost::json::value text = boost::json::parse(schema_text(each));
+            valijson::SchemaParser parser(valijson::SchemaParser::kDraft7);
+            parser.populateSchema(Adapter(text), table[static_cast<std::size_t>(each)]);
+        }
+    }
+    std::array<valijson::Schema, all_schemas.size()> table;
+};
+
+const valijson::Schema& compiled(Schema schema) {
+    static const CompiledSchemas schemas;
+    return schemas.table[static_cast<std::size_t>(schema)];
+}
+
+struct Rule {
+    std::string_view begins;  // of the validator's description
+    std::string_view keyword;
+};
+// The library names no keyword, so its descriptions are matched. A test provokes each.
+constexpr std::array rules{
+    Rule{"Value type not permitted", "type"},
+    Rule{"Missing required property", "required"},
+    Rule{"Object contains a property", "additionalProperties"},
+    Rule{"Failed to match any enum", "enum"},
+    Rule{"Failed to match against any enum", "enum"},
+    Rule{"Failed to match expected value set by 'const'", "const"},
+    Rule{"Failed to match regex", "pattern"},
+    Rule{"Expected number less than or equal", "maximum"},
+    Rule{"Expected number less than", "exclusiveMaximum"},
+    Rule{"Expected number greater than or equal", "minimum"},
+    Rule{"Expected number greater than", "exclusiveMinimum"},
+    Rule{"String should be no more than", "maxLength"},
+    Rule{"String should be no fewer than", "minLength"},
+    Rule{"Array should contain no more than", "maxItems"},
+    Rule{"Array should contain no fewer than", "minItems"},
+    Rule{"Elements at indexes", "uniqueItems"},
+    Rule{"Target should not validate against", "not"},
+};
+
+std::string_view keyword_of(std::string_view description) {
+    for (const Rule& rule : rules)
+        if (description.starts_with(rule.begins)) return rule.keyword;
+    return {};
+}
+
+/// {"<root>", "[inputs]", "[0]"} as "/inputs/0".
+std::string json_pointer(const std::vector<std::string>& context) {
+    std::string pointer;
+    for (std::size_t i = 1; i < context.size(); ++i) {
+        std::string_view token = context[i];
+        if (token.size() >= 2 && token.front() == '[') token = token.substr(1, token.size() - 2);
+        pointer += '/';
+        for (const char c : token) {
+            if (c == '~')
+                pointer += "~0";
+            else if (c == '/')
+                pointer += "~1";
+            else
+                pointer += c;
+        }
+    }
+    return pointer;
+}
+
+}  // namespace
+
+std::string_view schema_text(Schema schema) {
+    switch (schema) {
+        case Schema::Accepted: return embedded::accepted;
+        case Schema::Error: return embedded::error;
+        case Schema::Health: return embedded::health;
+        case Schema::InferPlainRequest: return embedded::infer_plain_request;
+        case Schema::InferPlainResponse: return embedded::infer_plain_response;
+        case Schema::InferRequest: return embedded::infer_request;
+        case Schema::Job: return embedded::job;
+        case Schema::Keys: return embedded::keys;
+        case Schema::Models: return embedded::models;
+        case Schema::RegistryEntry: return embedded::registry_entry;
+        case Schema::Result: return embedded::result;
+    }
+    return {};
+}
+
+std::string_view openapi_json() { return embedded::openapi; }
+
+einfer::Result<void> check_schema(Schema schema, const boost::json::value& document) {
+    thread_local valijson::Validator validator;  // it caches regular expressions and is not thread-safe
+    if (validator.validate(compiled(schema), Adapter(document), nullptr)) return {};
+
+    valijson::ValidationResults results;
+    validator.validate(compiled(schema), Adapter(document), &results);
+    std::string pointer, rule = "schema";
+    bool found = false;
+    valijson::ValidationResults::Error violation;
+    while (results.popError(violation)) {
+        const std::string_view keyword = keyword_of(violation.description);
+        const std::string at = json_pointer(violation.context);
+        // The most specific violation explains best; summaries ("failed to validate item #0") have no keyword.
+        if (keyword.empty() || (found && at.size() <= pointer.size())) continue;
+        found = true;
+        pointer = at;
+        rule = keyword;
+    }
+    return einfer::Error{ErrorCode::SchemaViolation,
+                         "the document breaks the contract at \"" + pointer + "\": rule " + rule,
+                         {{"pointer", pointer}, {"rule", rule}}};
+}
+
+}  // namespace einfer::protocol

@@ -1,0 +1,61 @@
+// What this server serves: the registry's models, each with its proven plan and, once made, its encryption context.
+#pragma once
+
+#include "base/error.h"
+#include "he/context.h"
+#include "he/seal_evaluator.h"
+#include "inference/plan.h"
+#include "registry/registry.h"
+#include "wire/ciphertext.h"
+
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace einfer::server {
+
+/// One model ready to be asked. Immutable once Catalog::ready().
+struct ServedModel {
+    registry::Model model;
+    inference::Plan plan;
+    std::optional<he::Context> context;          ///< set by Catalog::make_contexts()
+    std::optional<he::SealEvaluator> evaluator;  ///< likewise
+
+    [[nodiscard]] const protocol::ModelDescription& description() const { return model.description; }
+    [[nodiscard]] double scale() const { return model.description.encryption.scale; }
+};
+
+/// Limits of a request that follow from the largest model.
+struct RequestLimits {
+    std::size_t max_ciphertext_bytes = 0;  ///< serialized, one input
+    std::size_t max_ciphertext_words = 0;
+    std::size_t max_body_bytes = 0;        ///< of POST /infer
+    std::size_t max_plain_body_bytes = 0;  ///< of POST /infer/plain
+};
+
+class Catalog {
+public:
+    /// Loads and proves every model; nothing of SEAL is touched yet.
+    static boost::system::result<std::unique_ptr<Catalog>, registry::Fault> load(const std::filesystem::path& directory);
+
+    /// Makes the contexts (tens of milliseconds a parameter set); afterwards ready() is true. Call once.
+    Result<void> make_contexts();
+    [[nodiscard]] bool ready() const { return ready_.load(std::memory_order_acquire); }
+
+    /// UNKNOWN_MODEL when there is none.
+    [[nodiscard]] Result<const ServedModel*> find(std::string_view model_id, std::string_view version) const;
+    [[nodiscard]] const std::vector<std::unique_ptr<ServedModel>>& models() const { return models_; }
+    [[nodiscard]] const RequestLimits& limits() const { return limits_; }
+
+private:
+    Catalog() = default;
+    std::vector<std::unique_ptr<ServedModel>> models_;
+    RequestLimits limits_;
+    std::atomic<bool> ready_{false};
+};
+
+}  // namespace einfer::server

@@ -1,0 +1,100 @@
+#include "server/http/request.h"
+
+#include "base/ids.h"
+
+#include <boost/beast/core/string.hpp>
+#include <boost/url/parse.hpp>
+#include <boost/url/url_view.hpp>
+
+#include <charconv>
+
+namespace einfer::server::http {
+namespace {
+
+namespace beast = boost::beast;
+using Fields = beast::http::fields;
+
+std::optional<std::string> field(const Fields& fields, std::string_view name) {
+    const auto found = fields.find(name);
+    if (found == fields.end()) return std::nullopt;
+    return std::string(found->value());
+}
+
+std::string_view trimmed(std::string_view text) {
+    const std::size_t begin = text.find_first_not_of(" \t");
+    if (begin == std::string_view::npos) return {};
+    return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+}
+
+/// The parts of `text` between `separator`s, trimmed.
+std::vector<std::string_view> split(std::string_view text, char separator) {
+    std::vector<std::string_view> parts;
+    while (true) {
+        const std::size_t end = text.find(separator);
+        parts.push_back(trimmed(text.substr(0, end)));
+        if (end == std::string_view::npos) return parts;
+        text.remove_prefix(end + 1);
+    }
+}
+
+/// wait=SECONDS of a Prefer field (RFC 7240); anything else in it is ignored, as the RFC says.
+std::optional<std::chrono::seconds> preferred_wait(std::string_view prefer) {
+    for (const std::string_view preference : split(prefer, ',')) {
+        const std::string_view first = split(preference, ';').front();
+        const std::size_t equals = first.find('=');
+        if (equals == std::string_view::npos || !beast::iequals(trimmed(first.substr(0, equals)), "wait")) continue;
+        const std::string_view digits = trimmed(first.substr(equals + 1));
+        std::uint32_t seconds = 0;
+        const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), seconds);
+        if (fault == std::errc::result_out_of_range) return std::chrono::seconds::max();
+        if (fault == std::errc() && end == digits.data() + digits.size()) return std::chrono::seconds(seconds);
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+Result<RequestHead> RequestHead::parse(const beast::http::request_header<>& header) {
+    const auto url = boost::urls::parse_origin_form(header.target());
+    if (!url) return Error{ErrorCode::MalformedJson, "the request target is not a path with an optional query"};
+    RequestHead head;
+    head.method = header.method();
+    for (const auto& segment : url->segments()) head.path.emplace_back(segment);
+    for (const auto& parameter : url->params()) head.query.emplace(parameter.key, parameter.value);
+
+    if (auto tenant = field(header, "X-Tenant-ID")) {
+        if (is_token(*tenant) && header.count("X-Tenant-ID") == 1)
+            head.tenant = *std::move(tenant);
+        else
+            head.tenant_fault = Error{ErrorCode::SchemaViolation,
+                                      "X-Tenant-ID is 1 to 128 of A-Z a-z 0-9 . _ -",
+                                      {{"pointer", "X-Tenant-ID"}, {"rule", "pattern"}}};
+    }
+    if (const auto prefer = field(header, "Prefer")) head.wait = preferred_wait(*prefer);
+    head.if_none_match = field(header, "If-None-Match");
+    head.content_type = field(header, "Content-Type");
+    head.content_encoding = field(header, "Content-Encoding");
+    head.has_body = header.count("Content-Length") > 0 || header.count("Transfer-Encoding") > 0;
+    return head;
+}
+
+std::string request_id(const Fields& fields) {
+    if (auto sent = field(fields, "X-Request-ID"); sent && is_token(*sent)) return *std::move(sent);
+    return random_id();
+}
+
+Result<void> check_json_body(const RequestHead& head) {
+    const Error refusal{ErrorCode::UnsupportedMediaType,
+                        "send application/json in UTF-8, without a Content-Encoding"};
+    if (head.content_encoding && !beast::iequals(trimmed(*head.content_encoding), "identity")) return refusal;
+    if (!head.content_type) return refusal;
+    const auto parts = split(*head.content_type, ';');
+    if (!beast::iequals(parts.front(), "application/json")) return refusal;
+    for (std::size_t i = 1; i < parts.size(); ++i) {
+        if (parts[i].empty()) continue;
+        if (!beast::iequals(parts[i], "charset=utf-8") && !beast::iequals(parts[i], "charset=\"utf-8\"")) return refusal;
+    }
+    return {};
+}
+
+}  // namespace einfer::server::http

@@ -1,0 +1,43 @@
+// A request's head as the handlers see it: checked, decoded, without its body.
+#pragma once
+
+#include "base/error.h"
+
+#include <boost/beast/http/fields.hpp>
+#include <boost/beast/http/message.hpp>
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace einfer::server::http {
+
+struct RequestHead {
+    boost::beast::http::verb method = boost::beast::http::verb::unknown;
+    std::vector<std::string> path;              ///< decoded segments: "/jobs/x" is {"jobs", "x"}
+    std::map<std::string, std::string> query;   ///< decoded; the first of equal names
+    std::string tenant = "default";
+    std::optional<Error> tenant_fault;          ///< reported by the routes that look at the tenant
+    std::optional<std::chrono::seconds> wait;   ///< Prefer: wait, uncapped
+    std::optional<std::string> if_none_match;
+    std::optional<std::string> content_type;
+    std::optional<std::string> content_encoding;
+    bool has_body = false;  ///< Content-Length or chunked was sent
+
+    /// MALFORMED_JSON (the contract's code for bad HTTP) when the target is no origin-form path.
+    static Result<RequestHead> parse(const boost::beast::http::request_header<>& header);
+
+    [[nodiscard]] bool is_read() const {
+        return method == boost::beast::http::verb::get || method == boost::beast::http::verb::head;
+    }
+};
+
+/// X-Request-ID of the request if it is a sane one, else a new one.
+[[nodiscard]] std::string request_id(const boost::beast::http::fields& fields);
+
+/// UNSUPPORTED_MEDIA_TYPE unless the body is JSON in UTF-8 and not content-encoded.
+[[nodiscard]] Result<void> check_json_body(const RequestHead& head);
+
+}  // namespace einfer::server::http

@@ -1,0 +1,113 @@
+#include "server/http/server.h"
+
+#include "server/http/session.h"
+#include "server/log.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <mutex>
+#include <thread>
+
+namespace einfer::server::http {
+
+namespace net = boost::asio;
+using net::ip::tcp;
+
+class HttpServer::Impl {
+public:
+    Impl(InferenceService& service, HttpOptions options)
+        : shared_{.service = service, .handlers = Handlers(service), .options = std::move(options)},
+          context_(static_cast<int>(shared_.options.io_threads)),
+          acceptor_(context_) {}
+    ~Impl() { stop(); }
+
+    Result<std::string> start() {
+        boost::system::error_code ec;
+        const auto address = net::ip::make_address(shared_.options.address, ec);
+        if (ec) return Error{ErrorCode::Internal, "'" + shared_.options.address + "' is no numeric IP address"};
+        const tcp::endpoint wanted(address, shared_.options.port);
+        acceptor_.open(wanted.protocol(), ec);
+        if (!ec) acceptor_.set_option(net::socket_base::reuse_address(true), ec);
+        if (!ec) acceptor_.bind(wanted, ec);
+        if (!ec) acceptor_.listen(net::socket_base::max_listen_connections, ec);
+        if (ec) return Error{ErrorCode::Internal, "cannot listen on " + host_port(wanted) + ": " + ec.message()};
+
+        net::co_spawn(context_, accept(), net::detached);
+        for (std::size_t i = 0; i < std::max<std::size_t>(1, shared_.options.io_threads); ++i)
+            threads_.emplace_back([this] { context_.run(); });
+        return "http://" + host_port(acceptor_.local_endpoint(ec));
+    }
+
+    void stop() {
+        if (threads_.empty()) return;
+        shared_.service.begin_shutdown();
+        shared_.draining = true;
+        {
+            const std::lock_guard lock(mutex_);
+            for (const auto& each : sessions_)
+                if (const auto session = each.lock()) session->drain();
+        }
+        const auto deadline = std::chrono::steady_clock::now() + shared_.options.shutdown_grace;
+        while (shared_.requests > 0 && std::chrono::steady_clock::now() < deadline)
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        context_.stop();
+        for (std::thread& thread : threads_) thread.join();
+        threads_.clear();
+    }
+
+private:
+    static std::string host_port(const tcp::endpoint& endpoint) {
+        const std::string host = endpoint.address().to_string();
+        return (endpoint.address().is_v6() ? '[' + host + ']' : host) + ':' + std::to_string(endpoint.port());
+    }
+
+    net::awaitable<void> accept() {
+        constexpr auto as_result = net::as_tuple(net::use_awaitable);
+        net::steady_timer pause(context_);
+        while (true) {
+            auto [ec, socket] = co_await acceptor_.async_accept(net::make_strand(context_), as_result);
+            if (ec == net::error::operation_aborted) co_return;
+            if (ec) {  // no descriptors left, most likely: connections wait in the backlog meanwhile
+                log_event(LogLevel::Warning, "accept_failed", {{"reason", ec.message()}});
+                pause.expires_after(std::chrono::milliseconds(100));
+                co_await pause.async_wait(as_result);
+                continue;
+            }
+            const bool refuse = shared_.connections >= shared_.options.max_connections;
+            const auto executor = socket.get_executor();
+            const auto session = std::make_shared<Session>(std::move(socket), shared_, refuse);
+            remember(session);
+            net::co_spawn(executor, session->run(), net::detached);
+        }
+    }
+
+    void remember(const std::shared_ptr<Session>& session) {
+        const std::lock_guard lock(mutex_);
+        if (sessions_.size() >= 2 * shared_.connections + 16)
+            std::erase_if(sessions_, [](const auto& each) { return each.expired(); });
+        sessions_.push_back(session);
+    }
+
+    SessionShared shared_;
+    net::io_context context_;
+    tcp::acceptor acceptor_;
+    std::mutex mutex_;
+    std::vector<std::weak_ptr<Session>> sessions_;
+    std::vector<std::thread> threads_;
+};
+
+HttpServer::HttpServer(InferenceService& service, HttpOptions options)
+    : impl_(std::make_unique<Impl>(service, std::move(options))) {}
+HttpServer::~HttpServer() = default;
+Result<std::string> HttpServer::start() { return impl_->start(); }
+void HttpServer::stop() { impl_->stop(); }
+
+}  // namespace einfer::server::http

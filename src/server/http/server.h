@@ -1,0 +1,31 @@
+// The listening socket and its threads.
+#pragma once
+
+#include "base/error.h"
+#include "server/http/options.h"
+#include "server/inference_service.h"
+
+#include <memory>
+#include <string>
+
+namespace einfer::server::http {
+
+class HttpServer {
+public:
+    /// `service` outlives the server.
+    HttpServer(InferenceService& service, HttpOptions options);
+    ~HttpServer();
+
+    /// Binds and starts serving; the URL that it serves, or INTERNAL with the system's reason in the message.
+    Result<std::string> start();
+
+    /// Graceful: new work is refused with SHUTTING_DOWN, requests under way are answered for at most `shutdown_grace`,
+    /// then everything is closed and the threads are joined. Idempotent.
+    void stop();
+
+private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace einfer::server::http

@@ -1,0 +1,251 @@
+#include "server/http/session.h"
+
+#include "server/log.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+
+#include <cstring>
+
+namespace einfer::server::http {
+namespace {
+
+namespace net = boost::asio;
+namespace beast = boost::beast;
+using std::chrono::steady_clock;
+
+constexpr auto as_result = net::as_tuple(net::use_awaitable);
+
+constexpr std::size_t chunk_bytes = 64 * 1024;
+constexpr std::size_t slowest_reader_bytes_per_second = 64 * 1024;
+constexpr auto linger_time = std::chrono::seconds(5);
+constexpr std::size_t linger_bytes = 64u << 20;
+
+bool is_parse_error(const beast::error_code& ec) {
+    return ec.category() == make_error_code(beast::http::error::bad_method).category();
+}
+
+Error timeout_error() { return {ErrorCode::RequestTimeout, "the request came too slowly; send it again"}; }
+Error framing_error() { return {ErrorCode::MalformedJson, "the request is not well-formed HTTP/1.1"}; }
+
+}  // namespace
+
+Session::Session(net::ip::tcp::socket socket, SessionShared& shared, bool refuse)
+    : shared_(shared),
+      refuse_(refuse),
+      stream_(std::move(socket)),
+      buffer_(shared.options.max_header_bytes + chunk_bytes),
+      wait_timer_(stream_.get_executor()) {
+    ++shared_.connections;
+}
+
+Session::~Session() { --shared_.connections; }
+
+net::awaitable<void> Session::run() {
+    const auto self = shared_from_this();
+    beast::error_code ec;
+    stream_.socket().set_option(net::ip::tcp::no_delay(true), ec);
+    Next next = Next::Continue;
+    while (next == Next::Continue && co_await await_request()) {
+        ++shared_.requests;
+        next = co_await serve_one();
+        --shared_.requests;
+        if (shared_.draining && next == Next::Continue) next = Next::Close;
+    }
+    if (next == Next::Linger) co_await discard_unread();
+    stream_.socket().shutdown(net::ip::tcp::socket::shutdown_both, ec);
+}
+
+net::awaitable<bool> Session::await_request() {
+    if (buffer_.size() > 0) co_return true;  // pipelined
+    if (shared_.draining) co_return false;
+    idle_ = true;
+    stream_.expires_after(shared_.options.idle_timeout);
+    const auto [ec, bytes] = co_await stream_.async_read_some(buffer_.prepare(chunk_bytes), as_result);
+    idle_ = false;
+    buffer_.commit(bytes);
+    co_return !ec;
+}
+
+net::awaitable<std::optional<Result<void>>> Session::read_header() {
+    parser_.emplace();
+    parser_->header_limit(static_cast<std::uint32_t>(shared_.options.max_header_bytes));
+    parser_->body_limit(boost::none);  // bodies are counted in read_body()
+    stream_.expires_after(shared_.options.header_timeout);
+    const auto [ec, bytes] = co_await beast::http::async_read_header(stream_, buffer_, *parser_, as_result);
+    request_id_ = request_id(parser_->get());
+    if (!ec) co_return Result<void>();
+    if (ec == beast::error::timeout) co_return Result<void>(timeout_error());
+    if (ec == beast::http::error::header_limit || ec == beast::http::error::buffer_overflow)
+        co_return Result<void>(Error{ErrorCode::HeadersTooLarge, "the header section is over the limit"});
+    if (is_parse_error(ec) && ec != beast::http::error::end_of_stream && ec != beast::http::error::partial_message)
+        co_return Result<void>(framing_error());
+    co_return std::nullopt;
+}
+
+net::awaitable<Session::Next> Session::serve_one() {
+    const auto started = steady_clock::now();
+    const auto header = co_await read_header();
+    if (!header) co_return Next::Close;
+
+    Reply reply;
+    std::string route = "-";
+    std::string tenant;
+    bool keep_alive = false;
+    bool head_only = false;
+    if (!*header) {
+        reply = Reply::error(header->error());
+    } else if (refuse_) {
+        reply = Reply::error({ErrorCode::Overloaded, "the server has its maximum of connections; try again later"});
+    } else {
+        const auto head = RequestHead::parse(parser_->get());
+        if (!head) {
+            reply = Reply::error(head.error());
+        } else {
+            tenant = head->tenant;
+            head_only = head->method == beast::http::verb::head;
+            try {
+                reply = co_await shared_.handlers.handle(*head, *this, route);
+            } catch (const std::bad_alloc&) {
+                reply = Reply::error({ErrorCode::Overloaded, "out of memory; try again later"});
+            } catch (const std::exception& fault) {
+                log_event(LogLevel::Error, "fault", {{"request_id", request_id_}, {"what", fault.what()}});
+                reply = Reply::error({ErrorCode::Internal, "a fault of the server; report the request id"});
+            }
+        }
+        keep_alive = parser_->is_done() && parser_->get().keep_alive() && !shared_.draining;
+    }
+    const bool unread = *header ? !parser_->is_done() : true;
+    const int status = reply.status;
+    const std::string code = reply.code;
+    const std::size_t bytes = reply.body.size();
+    const bool sent = co_await send(std::move(reply), head_only, keep_alive);
+
+    log_event(LogLevel::Info, "request",
+              {{"request_id", request_id_},
+               {"method", std::string_view(parser_->get().method_string())},
+               {"route", route},
+               {"status", status},
+               {"code", code},
+               {"tenant", tenant},
+               {"bytes", bytes},
+               {"microseconds", std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - started).count()}});
+    if (!sent) co_return Next::Close;
+    if (keep_alive) co_return Next::Continue;
+    co_return unread ? Next::Linger : Next::Close;
+}
+
+net::awaitable<bool> Session::send(Reply reply, bool head_only, bool keep_alive) {
+    beast::http::response<beast::http::string_body> message(static_cast<beast::http::status>(reply.status), 11);
+    message.set(beast::http::field::server, "einfer");
+    message.set("X-Request-ID", request_id_);
+    if (reply.status != 304) message.set(beast::http::field::content_type, "application/json");
+    for (const auto& [name, value] : reply.headers) message.set(name, value);
+    message.keep_alive(keep_alive);
+    if (reply.status != 304) message.content_length(reply.body.size());
+    const auto slow = std::chrono::seconds(reply.body.size() / slowest_reader_bytes_per_second);
+    stream_.expires_after(shared_.options.write_timeout + slow);
+    if (!head_only) message.body() = std::move(reply.body);
+
+    beast::http::response_serializer<beast::http::string_body> serializer(message);
+    if (head_only) {
+        const auto [ec, bytes] = co_await beast::http::async_write_header(stream_, serializer, as_result);
+        co_return !ec;
+    }
+    const auto [ec, bytes] = co_await beast::http::async_write(stream_, serializer, as_result);
+    co_return !ec;
+}
+
+/// Closing with unread bytes would reset the connection, and the client might never see the reply.
+net::awaitable<void> Session::discard_unread() {
+    beast::error_code ignored;
+    stream_.socket().shutdown(net::ip::tcp::socket::shutdown_send, ignored);
+    const auto deadline = steady_clock::now() + linger_time;
+    std::size_t seen = 0;
+    chunk_.resize(chunk_bytes);
+    stream_.expires_at(deadline);
+    while (seen < linger_bytes) {
+        const auto [ec, bytes] = co_await stream_.async_read_some(net::buffer(chunk_), as_result);
+        if (ec) break;
+        seen += bytes;
+    }
+}
+
+Result<void> Session::check_length(std::size_t limit) const {
+    const auto length = parser_->content_length();
+    if (length && *length > limit)
+        return Error{ErrorCode::PayloadTooLarge, "the body is larger than any valid request",
+                     {{"limit", std::to_string(limit)}}};
+    if (!length && !parser_->chunked())
+        return Error{ErrorCode::LengthRequired, "send Content-Length or Transfer-Encoding: chunked"};
+    return {};
+}
+
+net::awaitable<Result<void>> Session::read_body(std::size_t limit, std::function<void(std::string_view)> consume) {
+    if (beast::iequals(parser_->get()[beast::http::field::expect], "100-continue") && buffer_.size() == 0) {
+        static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+        const auto [ec, bytes] = co_await net::async_write(stream_, net::buffer(go_on), as_result);
+        if (ec) co_return timeout_error();
+    }
+    const auto deadline = steady_clock::now() + shared_.options.request_timeout;
+    chunk_.resize(chunk_bytes);
+    std::size_t total = 0;
+    while (!parser_->is_done()) {
+        auto& body = parser_->get().body();
+        body.data = chunk_.data();
+        body.size = chunk_.size();
+        body.more = true;
+        stream_.expires_at(std::min(deadline, steady_clock::now() + shared_.options.body_timeout));
+        const auto [ec, bytes] = co_await beast::http::async_read_some(stream_, buffer_, *parser_, as_result);
+        if (ec == beast::error::timeout) co_return timeout_error();
+        if (ec && ec != beast::http::error::need_buffer) co_return framing_error();
+        const std::size_t got = chunk_.size() - body.size;
+        total += got;
+        if (total > limit)
+            co_return Error{ErrorCode::PayloadTooLarge, "the body is larger than any valid request",
+                            {{"limit", std::to_string(limit)}}};
+        consume({chunk_.data(), got});
+    }
+    ::explicit_bzero(chunk_.data(), chunk_.size());  // it may have held a key that was sent by mistake
+    co_return Result<void>();
+}
+
+net::awaitable<Result<void>> Session::submit(jobs::Submission submission) {
+    const auto initiate = [this](auto handler, jobs::Submission submitted) {
+        // std::function wants a copyable target; the handler is moved out of it once.
+        auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+        const auto resume = [shared, executor = stream_.get_executor()](Result<void> verdict) {
+            net::post(executor, [shared, verdict] { std::move (*shared)(verdict); });
+        };
+        if (const auto admitted = shared_.service.submit(std::move(submitted), resume); !admitted) resume(admitted);
+    };
+    co_return co_await net::async_initiate<const net::use_awaitable_t<>, void(Result<void>)>(
+        initiate, net::use_awaitable, std::move(submission));
+}
+
+net::awaitable<void> Session::wait_until_final(std::string_view job_id, std::chrono::seconds at_most) {
+    if (shared_.draining) co_return;
+    wait_timer_.expires_after(std::min(at_most, shared_.options.max_wait));
+    const auto wait =
+        shared_.service.when_final(job_id, [self = shared_from_this(), executor = stream_.get_executor()] {
+            net::post(executor, [self] { self->wait_timer_.cancel(); });
+        });
+    stream_.expires_never();
+    co_await wait_timer_.async_wait(as_result);
+}
+
+void Session::drain() {
+    net::post(stream_.get_executor(), [self = shared_from_this()] {
+        if (self->idle_) self->stream_.cancel();
+        self->wait_timer_.cancel();
+    });
+}
+
+}  // namespace einfer::server::http

@@ -1,0 +1,73 @@
+// One connection: reads requests, lets the handlers answer, writes replies, keeps the timeouts.
+#pragma once
+
+#include "server/http/exchange.h"
+#include "server/http/handlers.h"
+#include "server/http/options.h"
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/buffer_body.hpp>
+#include <boost/beast/http/parser.hpp>
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace einfer::server::http {
+
+/// What all sessions of a server share.
+struct SessionShared {
+    InferenceService& service;
+    Handlers handlers;
+    const HttpOptions options;
+    std::atomic<bool> draining{false};
+    std::atomic<std::size_t> connections{0};
+    std::atomic<std::size_t> requests{0};  ///< being read or answered
+};
+
+class Session final : public std::enable_shared_from_this<Session>, private Exchange {
+public:
+    /// `refuse`: the server has its maximum of connections; the first request is answered with OVERLOADED.
+    Session(boost::asio::ip::tcp::socket socket, SessionShared& shared, bool refuse);
+    ~Session() override;
+
+    /// Serves until the connection ends. On the socket's executor, a strand.
+    boost::asio::awaitable<void> run();
+
+    /// The server stops: closes an idle connection, ends a wait; a request under way is answered. Thread-safe.
+    void drain();
+
+private:
+    using Parser = boost::beast::http::request_parser<boost::beast::http::buffer_body>;
+    enum class Next { Continue, Close, Linger };
+
+    boost::asio::awaitable<Next> serve_one();
+    /// Waits for the first byte of a request; false when the connection is over.
+    boost::asio::awaitable<bool> await_request();
+    /// The request's header section; the error reply, or nothing at all when nobody is there to read one.
+    boost::asio::awaitable<std::optional<Result<void>>> read_header();
+    boost::asio::awaitable<bool> send(Reply reply, bool head_only, bool keep_alive);
+    boost::asio::awaitable<void> discard_unread();
+
+    [[nodiscard]] Result<void> check_length(std::size_t limit) const override;
+    boost::asio::awaitable<Result<void>> read_body(std::size_t limit,
+                                                   std::function<void(std::string_view)> consume) override;
+    boost::asio::awaitable<Result<void>> submit(jobs::Submission submission) override;
+    boost::asio::awaitable<void> wait_until_final(std::string_view job_id, std::chrono::seconds at_most) override;
+
+    SessionShared& shared_;
+    const bool refuse_;
+    boost::beast::tcp_stream stream_;
+    boost::beast::flat_buffer buffer_;
+    boost::asio::steady_timer wait_timer_;
+    std::vector<char> chunk_;
+    std::optional<Parser> parser_;
+    std::string request_id_;
+    bool idle_ = true;
+};
+
+}  // namespace einfer::server::http

@@ -1,0 +1,109 @@
+#include "server/infer_upload.h"
+
+#include "base/ids.h"
+#include "inference/packed_inputs.h"
+
+namespace einfer::server {
+namespace {
+
+Error at_input(Error error, std::size_t index) {
+    error.details.emplace_back("input", std::to_string(index));
+    return error;
+}
+
+std::size_t largest_ciphertext(const ServedModel& model) {
+    const he::Context& context = *model.context;
+    return wire::max_serialized_size(2, context.poly_modulus_degree(), context.data_prime_count());
+}
+
+}  // namespace
+
+InferUpload::InferUpload(const Catalog& catalog, MemoryBudget& budget)
+    : catalog_(catalog),
+      budget_(budget),
+      limits_{.max_serialized_bytes = catalog.limits().max_ciphertext_bytes,
+              .max_words = catalog.limits().max_ciphertext_words,
+              .min_size = 2,
+              .max_size = 2,
+              .budget = &budget},
+      parser_(catalog.limits().max_ciphertext_bytes, *this) {}
+
+void InferUpload::begin_input() {
+    if (!refused_) input_.emplace(limits_);
+}
+
+void InferUpload::input_bytes(std::span<const std::uint8_t> bytes) {
+    if (!input_) return;
+    digest_.update(bytes);
+    input_->feed(bytes);
+}
+
+void InferUpload::end_input() {
+    if (!input_) return;
+    inputs_.push_back(input_->finish());
+    refused_ = !inputs_.back();
+    input_.reset();
+}
+
+Result<std::vector<wire::Ciphertext>> InferUpload::take_ciphertexts(const ServedModel& model) {
+    const he::Context& context = *model.context;
+    const wire::CiphertextRules rules{
+        .parms_id = context.parms_id(context.data_prime_count()),
+        .key_parms_id = context.key_parms_id(),
+        .poly_modulus_degree = context.poly_modulus_degree(),
+        .primes = context.level_primes(context.data_prime_count()),
+        .scale = model.scale(),
+    };
+    std::vector<wire::Ciphertext> ciphertexts;
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+        if (!inputs_[i]) return at_input(inputs_[i].error(), i);
+        if (const auto checked = wire::check_ciphertext(*inputs_[i], rules); !checked) return at_input(checked.error(), i);
+        if (inputs_[i]->seal_minor != inputs_[0]->seal_minor)
+            return at_input({ErrorCode::InvalidCiphertext, "the inputs were written by different SEAL versions"}, i);
+        ciphertexts.push_back(*std::move(inputs_[i]));
+    }
+    return ciphertexts;
+}
+
+Result<jobs::Submission> InferUpload::finish(std::string tenant) {
+    const auto request = parser_.finish();
+    if (!request) return request.error();
+    const auto found = catalog_.find(request->model_id, request->version);
+    if (!found) return found.error();
+    const ServedModel& model = **found;
+    const std::size_t max_batch_size = model.description().max_batch_size;
+    if (request->batch_size > max_batch_size)
+        return Error{ErrorCode::BatchTooLarge, "batch_size is above the model's max_batch_size",
+                     {{"max_batch_size", std::to_string(max_batch_size)}}};
+    if (request->payloads.size() != model.description().input_dimension)
+        return Error{ErrorCode::WrongInputCount, "the model takes one ciphertext a feature",
+                     {{"expected", std::to_string(model.description().input_dimension)},
+                      {"received", std::to_string(request->payloads.size())}}};
+    const std::size_t largest = largest_ciphertext(model);
+    for (std::size_t i = 0; i < request->payloads.size(); ++i) {
+        if (request->payloads[i].fault) return at_input(*request->payloads[i].fault, i);
+        if (request->payloads[i].bytes > largest)
+            return at_input({ErrorCode::PayloadTooLarge, "a payload is longer than the model's largest ciphertext"}, i);
+    }
+
+    auto ciphertexts = take_ciphertexts(model);
+    if (!ciphertexts) return ciphertexts.error();
+    Reservation packed(budget_);
+    if (!packed.grow(inference::packed_size(*ciphertexts, model.plan.input_primes)))
+        return Error{ErrorCode::Overloaded, "the server's memory budget is used up; try again later"};
+
+    jobs::Submission submission;
+    submission.id = random_id();
+    submission.tenant = std::move(tenant);
+    submission.model_id = request->model_id;
+    submission.model_version = request->version;
+    submission.encoding = protocol::name(request->encoding);
+    submission.request_digest = digest_.hex_digest();
+    submission.batch_size = request->batch_size;
+    submission.seal_minor = ciphertexts->front().seal_minor;
+    submission.inputs =
+        std::make_shared<const jobs::Bytes>(inference::pack_inputs(*ciphertexts, model.plan.input_primes));
+    return submission;
+}
+
+}  // namespace einfer::server

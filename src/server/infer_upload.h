@@ -1,0 +1,45 @@
+// One POST /infer body on its way in: parsed, decoded and checked while it arrives, judged at the end in the contract's
+// order, then turned into a job submission.
+#pragma once
+
+#include "base/memory_budget.h"
+#include "base/sha256.h"
+#include "jobs/job.h"
+#include "protocol/infer_request.h"
+#include "server/catalog.h"
+#include "wire/ciphertext.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace einfer::server {
+
+class InferUpload final : private protocol::PayloadSink {
+public:
+    /// The catalog must be ready. Residues are taken from `budget`.
+    InferUpload(const Catalog& catalog, MemoryBudget& budget);
+
+    void feed(std::string_view chunk) { parser_.feed(chunk); }
+
+    /// The verdict (docs/api.md, "Validation order") and, if good, the submission. Call once.
+    [[nodiscard]] Result<jobs::Submission> finish(std::string tenant);
+
+private:
+    void begin_input() override;
+    void input_bytes(std::span<const std::uint8_t> bytes) override;
+    void end_input() override;
+
+    [[nodiscard]] Result<std::vector<wire::Ciphertext>> take_ciphertexts(const ServedModel& model);
+
+    const Catalog& catalog_;
+    MemoryBudget& budget_;
+    const wire::ParserLimits limits_;
+    std::optional<wire::CiphertextParser> input_;
+    std::vector<Result<wire::Ciphertext>> inputs_;
+    bool refused_ = false;  // an input is bad: those behind it are not parsed
+    Sha256 digest_;         // over the bytes of all inputs in order
+    protocol::InferRequestParser parser_;
+};
+
+}  // namespace einfer::server

@@ -1,0 +1,195 @@
+#include "server/inference_service.h"
+
+#include "inference/circuit.h"
+#include "inference/clear_evaluator.h"
+#include "inference/packed_inputs.h"
+#include "protocol/messages.h"
+#include "wire/encryption_parameters.h"
+
+#include <cmath>
+
+namespace einfer::server {
+namespace {
+
+Error context_unavailable() {
+    return {ErrorCode::CryptoContextUnavailable, "encryption contexts are being made; try again in a moment"};
+}
+
+/// Inputs in, result bytes out; the request's SEAL version on them.
+Result<jobs::Bytes> compute(const ServedModel& model, std::uint8_t seal_minor, const jobs::Bytes& packed) {
+    const he::Context& context = *model.context;
+    const auto inputs = inference::unpack_inputs(packed, context, model.plan.input_primes, model.scale());
+    if (!inputs) return inputs.error();
+    const auto result = inference::run(model.plan, *model.evaluator, std::span<const he::Ciphertext>(*inputs));
+    if (!result) return result.error();
+    if (result->prime_count != model.plan.result_primes || result->size != model.plan.result_size)
+        return Error{ErrorCode::Internal, "the evaluation did not follow its plan"};
+    return wire::write_ciphertext({
+        .seal_minor = seal_minor,
+        .parms_id = context.parms_id(result->prime_count),
+        .size = result->size,
+        .poly_modulus_degree = context.poly_modulus_degree(),
+        .coeff_modulus_size = result->prime_count,
+        .scale = result->scale,
+        .words = result->words,
+    });
+}
+
+protocol::JobMessage message_of(const jobs::Job& job) {
+    protocol::JobMessage message;
+    message.job_id = job.submission.id;
+    message.status = jobs::name(job.state);
+    message.created_at = to_rfc3339(job.created_at);
+    if (job.started_at) message.started_at = to_rfc3339(*job.started_at);
+    if (job.finished_at) message.finished_at = to_rfc3339(*job.finished_at);
+    if (!job.outcome) return message;
+    if (job.outcome->error) {
+        message.error = job.outcome->error;
+        return message;
+    }
+    message.result = protocol::ResultMessage{
+        .model_id = job.submission.model_id,
+        .version = job.submission.model_version,
+        .encoding = protocol::encoding_from(job.submission.encoding).value_or(protocol::Encoding::Hex),
+        .requested_batch_size = job.submission.batch_size,
+        .processed_batch_size = job.submission.batch_size,
+        .batch_truncated = false,
+        .error_bound = job.outcome->error_bound,
+        .request_digest = job.submission.request_digest,
+    };
+    return message;
+}
+
+}  // namespace
+
+std::string entity_tag(std::string_view body) {
+    Sha256 digest;
+    digest.update({reinterpret_cast<const std::uint8_t*>(body.data()), body.size()});
+    return '"' + digest.hex_digest().substr(0, 32) + '"';
+}
+
+InferenceService::InferenceService(std::unique_ptr<Catalog> catalog, ServiceOptions options)
+    : catalog_(std::move(catalog)), options_(std::move(options)), budget_(options_.memory_budget) {
+    std::vector<protocol::ModelDescription> descriptions;
+    for (const auto& served : catalog_->models()) descriptions.push_back(served->description());
+    models_.body = protocol::models_body(descriptions);
+    models_.etag = entity_tag(models_.body);
+}
+
+InferenceService::~InferenceService() { stop(); }
+
+Result<std::unique_ptr<InferenceService>> InferenceService::create(std::unique_ptr<Catalog> catalog,
+                                                                   ServiceOptions options, Clock clock) {
+    auto store = jobs::SqliteStore::open(options.data, clock);
+    if (!store) return store.error();
+    std::unique_ptr<InferenceService> service(new InferenceService(std::move(catalog), std::move(options)));
+    service->jobs_ = std::make_unique<jobs::JobService>(
+        *std::move(store),
+        [self = service.get()](const jobs::Job& job, const jobs::Bytes& inputs) { return self->evaluate(job, inputs); },
+        service->options_.jobs, std::move(clock));
+    return service;
+}
+
+Result<void> InferenceService::prepare() {
+    if (const auto made = catalog_->make_contexts(); !made) return made;
+    return jobs_->start();
+}
+
+Result<void> InferenceService::readiness() const {
+    if (shutting_down_) return Error{ErrorCode::ShuttingDown, "the server is shutting down"};
+    if (!catalog_->ready()) return context_unavailable();
+    return {};
+}
+
+Result<std::string> InferenceService::keys(std::uint8_t seal_minor) const {
+    if (!catalog_->ready()) return context_unavailable();
+    std::vector<protocol::KeysMessage> messages;
+    for (const auto& served : catalog_->models()) {
+        const he::Context& context = *served->context;
+        protocol::KeysMessage message{
+            .model_id = served->description().model_id,
+            .version = served->description().version,
+            .poly_modulus_degree = context.poly_modulus_degree(),
+            .scale = served->scale(),
+            .coeff_modulus = {context.primes().begin(), context.primes().end()},
+            .encryption_parameters =
+                wire::write_encryption_parameters(seal_minor, context.poly_modulus_degree(), context.primes()),
+            .key_parms_id = wire::parms_id_hex(context.key_parms_id()),
+            .data_parms_ids = {},
+        };
+        for (std::size_t primes = context.data_prime_count(); primes >= 1; --primes)
+            message.data_parms_ids.push_back(wire::parms_id_hex(context.parms_id(primes)));
+        messages.push_back(std::move(message));
+    }
+    return protocol::keys_body(messages);
+}
+
+Result<void> InferenceService::submit(jobs::Submission submission, std::function<void(Result<void>)> done) {
+    return jobs_->submit(std::move(submission), std::move(done));
+}
+
+Result<JobDocument> InferenceService::job(std::string_view id, std::string_view tenant) {
+    const auto found = jobs_->find(id, tenant);
+    if (!found) return found.error();
+    const std::span<const std::uint8_t> payload =
+        found->outcome ? std::span<const std::uint8_t>(found->outcome->result) : std::span<const std::uint8_t>();
+    return JobDocument{protocol::job_body(message_of(*found), payload), jobs::is_final(found->state)};
+}
+
+std::shared_ptr<jobs::JobService::Wait> InferenceService::when_final(std::string_view id, std::function<void()> wake) {
+    return jobs_->when_final(id, std::move(wake));
+}
+
+Result<std::string> InferenceService::infer_plain(std::string_view body) const {
+    const auto request = protocol::parse_infer_plain_request(body);
+    if (!request) return request.error();
+    const auto found = catalog_->find(request->model_id, request->version);
+    if (!found) return found.error();
+    const ServedModel& model = **found;
+    if (request->rows.size() > model.description().max_batch_size)
+        return Error{ErrorCode::BatchTooLarge, "more rows than the model's max_batch_size",
+                     {{"max_batch_size", std::to_string(model.description().max_batch_size)}}};
+    const std::size_t features = model.description().input_dimension;
+    std::vector<std::vector<double>> columns(features);
+    for (std::size_t row = 0; row < request->rows.size(); ++row) {
+        if (request->rows[row].size() != features)
+            return Error{ErrorCode::WrongInputCount, "a row has one number a feature",
+                         {{"expected", std::to_string(features)},
+                          {"received", std::to_string(request->rows[row].size())},
+                          {"row", std::to_string(row)}}};
+        for (std::size_t feature = 0; feature < features; ++feature)
+            columns[feature].push_back(request->rows[row][feature]);
+    }
+    const auto outputs = inference::run(model.plan, inference::ClearEvaluator{},
+                                        std::span<const inference::ClearEvaluator::Value>(columns));
+    if (!outputs) return outputs.error();
+    for (std::size_t row = 0; row < outputs->size(); ++row)
+        if (!std::isfinite((*outputs)[row]))
+            return Error{ErrorCode::SchemaViolation, "a row's answer is beyond the range of a double",
+                         {{"pointer", "/inputs/" + std::to_string(row)}, {"rule", "maximum"}}};
+    return protocol::infer_plain_body(request->model_id, request->version, *outputs);
+}
+
+jobs::Outcome InferenceService::evaluate(const jobs::Job& job, const jobs::Bytes& inputs) const {
+    jobs::Outcome outcome;
+    const auto model = catalog_->find(job.submission.model_id, job.submission.model_version);
+    if (!model) {  // a restart with other models
+        outcome.error = Error{ErrorCode::UnknownModel, "the model is no longer served"};
+        return outcome;
+    }
+    auto result = compute(**model, job.submission.seal_minor, inputs);
+    if (!result) {
+        outcome.error = result.error();
+        return outcome;
+    }
+    outcome.result = *std::move(result);
+    outcome.error_bound = (*model)->plan.error_bound;
+    return outcome;
+}
+
+void InferenceService::stop() {
+    begin_shutdown();
+    if (jobs_) jobs_->stop();
+}
+
+}  // namespace einfer::server

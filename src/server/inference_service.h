@@ -1,0 +1,89 @@
+// The use cases of v1.0, without HTTP: documents out, submissions in.
+#pragma once
+
+#include "base/clock.h"
+#include "base/memory_budget.h"
+#include "jobs/service.h"
+#include "protocol/api_version.h"
+#include "server/catalog.h"
+#include "server/infer_upload.h"
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace einfer::server {
+
+struct ServiceOptions {
+    std::filesystem::path data;             ///< where jobs are kept
+    std::size_t memory_budget = 1u << 30;   ///< bytes of residues of requests on their way in
+    bool plain = false;                     ///< POST /infer/plain, the baseline in clear
+    jobs::ServiceOptions jobs;
+};
+
+/// A text that never changes, with its strong entity tag.
+struct Document {
+    std::string body;
+    std::string etag;  ///< quoted
+};
+
+/// A job as shown: its JSON, and whether it can still change.
+struct JobDocument {
+    std::string body;
+    bool final = false;
+};
+
+/// Thread-safe. Every method that can fail says so with an Error fit for the client.
+class InferenceService {
+public:
+    /// Opens the data directory; jobs that an earlier run left are taken up by prepare().
+    static Result<std::unique_ptr<InferenceService>> create(std::unique_ptr<Catalog> catalog, ServiceOptions options,
+                                                            Clock clock);
+    ~InferenceService();
+
+    /// Makes the encryption contexts and starts the workers; until then inference is CRYPTO_CONTEXT_UNAVAILABLE.
+    Result<void> prepare();
+
+    /// Good, CRYPTO_CONTEXT_UNAVAILABLE, or SHUTTING_DOWN.
+    [[nodiscard]] Result<void> readiness() const;
+
+    [[nodiscard]] const Catalog& catalog() const { return *catalog_; }
+    [[nodiscard]] const Document& models() const { return models_; }
+    /// Public material, SEAL bytes in the given minor version. CRYPTO_CONTEXT_UNAVAILABLE before prepare() is done.
+    [[nodiscard]] Result<std::string> keys(std::uint8_t seal_minor) const;
+
+    [[nodiscard]] InferUpload begin_upload() { return InferUpload(*catalog_, budget_); }
+    /// As jobs::JobService::submit().
+    Result<void> submit(jobs::Submission submission, std::function<void(Result<void>)> done);
+
+    [[nodiscard]] Result<JobDocument> job(std::string_view id, std::string_view tenant);
+    std::shared_ptr<jobs::JobService::Wait> when_final(std::string_view id, std::function<void()> wake);
+
+    [[nodiscard]] bool plain_enabled() const { return options_.plain; }
+    /// POST /infer/plain: the same circuit in clear.
+    [[nodiscard]] Result<std::string> infer_plain(std::string_view body) const;
+
+    [[nodiscard]] jobs::JobService::Load load() const { return jobs_->load(); }
+
+    /// New requests are refused; evaluations that run are finished and stored. Blocks until then.
+    void stop();
+    /// From now on readiness() is SHUTTING_DOWN; does not block.
+    void begin_shutdown() { shutting_down_ = true; }
+
+private:
+    InferenceService(std::unique_ptr<Catalog> catalog, ServiceOptions options);
+    [[nodiscard]] jobs::Outcome evaluate(const jobs::Job& job, const jobs::Bytes& inputs) const;
+
+    std::unique_ptr<Catalog> catalog_;
+    const ServiceOptions options_;
+    MemoryBudget budget_;
+    Document models_;
+    std::atomic<bool> shutting_down_{false};
+    std::unique_ptr<jobs::JobService> jobs_;
+};
+
+/// The entity tag of `body`.
+[[nodiscard]] std::string entity_tag(std::string_view body);
+
+}  // namespace einfer::server

@@ -1,0 +1,27 @@
+// Little-endian numbers in byte buffers, without alignment or aliasing trouble.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+
+namespace einfer::wire {
+
+// SEAL writes its members as they lie in memory; so do we, and words are copied without conversion.
+static_assert(std::endian::native == std::endian::little, "SEAL's bytes are little-endian");
+
+template <class T>
+[[nodiscard]] T load(const std::uint8_t* from) {
+    T value;
+    std::memcpy(&value, from, sizeof value);
+    return value;
+}
+
+/// Returns the position after the value.
+template <class T>
+std::uint8_t* store(std::uint8_t* to, const T& value) {
+    std::memcpy(to, &value, sizeof value);
+    return to + sizeof value;
+}
+
+}  // namespace einfer::wire

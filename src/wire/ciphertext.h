@@ -1,0 +1,133 @@
+// SEAL 4.x ciphertexts as bytes: what we parsed, what we demand, what we write. No SEAL in here.
+// The layout and every strict rule: docs/architecture/wire.md.
+#pragma once
+
+#include "base/error.h"
+#include "base/memory_budget.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace einfer::wire {
+
+/// BLAKE2b-256 of the encryption parameters, as SEAL computes it: names a level of a modulus chain.
+using ParmsId = std::array<std::uint64_t, 4>;
+
+enum class Compression : std::uint8_t { none = 0, zlib = 1, zstd = 2 };
+
+/// SEAL 4.x minor versions share one layout; all of these are read and can be written.
+inline constexpr std::uint8_t max_seal_minor = 4;
+
+/// Uninitialised words: memory is touched only as bytes arrive, so a lying header costs address space, not memory.
+class Words {
+public:
+    Words() = default;
+    explicit Words(std::size_t count) : data_(std::make_unique_for_overwrite<std::uint64_t[]>(count)), size_(count) {}
+    [[nodiscard]] std::uint64_t* data() { return data_.get(); }
+    [[nodiscard]] const std::uint64_t* data() const { return data_.get(); }
+    [[nodiscard]] std::size_t size() const { return size_; }
+    [[nodiscard]] std::span<const std::uint64_t> span() const { return {data_.get(), size_}; }
+
+private:
+    std::unique_ptr<std::uint64_t[]> data_;
+    std::size_t size_ = 0;
+};
+
+/// What a seeded (symmetric) ciphertext carries instead of its second polynomial.
+struct Seed {
+    std::uint8_t generator = 0;  ///< 1 BLAKE2xb, 2 SHAKE256
+    std::array<std::uint8_t, 64> bytes{};
+};
+
+/// A ciphertext whose bytes are well formed in themselves: exact sizes, NTT form, finite positive scale.
+/// Whether it fits a model is check_ciphertext()'s question.
+struct Ciphertext {
+    std::uint8_t seal_minor = 0;
+    ParmsId parms_id{};
+    std::size_t size = 0;  ///< polynomials
+    std::size_t poly_modulus_degree = 0;
+    std::size_t coeff_modulus_size = 0;  ///< primes
+    double scale = 0;
+    /// Residues, polynomial-major then prime-major: size·L·N words, or L·N (the first polynomial) with a seed.
+    Words words;
+    std::optional<Seed> seed;
+    Reservation memory;  ///< the bytes of `words` in the parser's budget
+};
+
+struct ParserLimits {
+    std::size_t max_serialized_bytes = 0;  ///< of one object as sent, outer header included
+    std::size_t max_words = 0;             ///< residues of one ciphertext
+    std::size_t min_size = 2;              ///< polynomials: requests have exactly 2, results may have 3
+    std::size_t max_size = 2;
+    MemoryBudget* budget = nullptr;  ///< words are taken from here; full: OVERLOADED. nullptr: unbounded
+};
+
+/// Push parser of one serialized ciphertext: bytes in chunks of any size, one verdict at the end. Chunking never
+/// changes the verdict. After the first fault the remaining bytes are ignored and no further memory is taken.
+class CiphertextParser {
+public:
+    explicit CiphertextParser(const ParserLimits& limits);
+    ~CiphertextParser();
+    CiphertextParser(CiphertextParser&&) noexcept;
+    CiphertextParser& operator=(CiphertextParser&&) noexcept;
+
+    void feed(std::span<const std::uint8_t> bytes);
+
+    /// INVALID_CIPHERTEXT (bytes that are no strict SEAL ciphertext), PAYLOAD_TOO_LARGE (longer than
+    /// max_serialized_bytes) or OVERLOADED (budget). Call once.
+    [[nodiscard]] Result<Ciphertext> finish();
+
+private:
+    class State;
+    std::unique_ptr<State> state_;
+};
+
+/// Whole-buffer convenience.
+[[nodiscard]] Result<Ciphertext> parse_ciphertext(std::span<const std::uint8_t> bytes, const ParserLimits& limits);
+
+/// What a ciphertext must be to fit one level of one model.
+struct CiphertextRules {
+    ParmsId parms_id{};
+    ParmsId key_parms_id{};  ///< recognises a PublicKey sent by mistake
+    std::size_t poly_modulus_degree = 0;
+    std::span<const std::uint64_t> primes;  ///< the level's, L of them
+    std::optional<double> scale;            ///< bit-equal when given
+};
+
+/// Metadata, then every word below its prime, then no second (or later) polynomial zero modulo any prime (transparent).
+/// INVALID_CIPHERTEXT, or INCOMPATIBLE_CIPHERTEXT when it is well formed for other parameters, level or scale.
+[[nodiscard]] Result<void> check_ciphertext(const Ciphertext& ciphertext, const CiphertextRules& rules);
+
+/// What write_ciphertext() needs; `words` is size·L·N residues in SEAL's order.
+struct CiphertextView {
+    std::uint8_t seal_minor = 0;
+    ParmsId parms_id{};
+    std::size_t size = 0;
+    std::size_t poly_modulus_degree = 0;
+    std::size_t coeff_modulus_size = 0;
+    double scale = 0;
+    std::span<const std::uint64_t> words;
+};
+
+/// Uncompressed SEAL bytes with the given minor version in the outer and the nested header.
+[[nodiscard]] std::vector<std::uint8_t> write_ciphertext(const CiphertextView& view);
+
+/// Bytes of a full, uncompressed ciphertext, outer header included: 113 + 8·size·N·L.
+[[nodiscard]] constexpr std::size_t serialized_size(std::size_t size, std::size_t poly_modulus_degree,
+                                                    std::size_t coeff_modulus_size) {
+    return 113 + 8 * size * poly_modulus_degree * coeff_modulus_size;
+}
+
+/// Largest sane serialization of the same ciphertext: what compression may add to incompressible bytes included.
+[[nodiscard]] constexpr std::size_t max_serialized_size(std::size_t size, std::size_t poly_modulus_degree,
+                                                        std::size_t coeff_modulus_size) {
+    const std::size_t plain = serialized_size(size, poly_modulus_degree, coeff_modulus_size);
+    return plain + plain / 1000 + 256;
+}
+
+}  // namespace einfer::wire

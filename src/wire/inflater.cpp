@@ -1,0 +1,20 @@
+#include "wire/inflater.h"
+
+#include <string.h>  // explicit_bzero
+
+namespace einfer::wire {
+
+Inflater::~Inflater() {
+    if (memory_.wipes()) explicit_bzero(buffer_.data(), buffer_.size());
+}
+
+MaybeFault Inflater::reserve(std::size_t bytes) {
+    if (!reservation_.grow(sizeof *this + bytes)) return out_of_memory();
+    return std::nullopt;
+}
+
+std::span<std::uint8_t> Inflater::output(const CiphertextBody& body) {
+    return body.has_metadata() ? std::span(buffer_) : std::span(buffer_).first(layout::words);
+}
+
+}  // namespace einfer::wire
