@@ -53,19 +53,19 @@ struct ClientOptions {
 
 /// One model that the server offers; id and version together name it. Its parameters have 128-bit security (checked).
 struct Model {
-    std::string id;
-    std::string version;  ///< MAJOR.MINOR.PATCH
-    std::string description;
+    std::string id{};
+    std::string version{};  ///< MAJOR.MINOR.PATCH
+    std::string description{};
     std::size_t input_dimension = 0;  ///< features of a row
     std::size_t max_batch_size = 0;   ///< rows of one request
 
     /// What the server computes for a row x: c0 + c1 z + c2 z², z = weights · x + bias.
-    std::vector<double> weights;  ///< input_dimension of them
+    std::vector<double> weights{};  ///< input_dimension of them
     double bias = 0;
     std::array<double, 3> coefficients{};  ///< c0, c1, c2
 
     std::size_t poly_modulus_degree = 0;  ///< N
-    std::vector<int> coeff_modulus_bits;  ///< the last is the key-switching prime
+    std::vector<int> coeff_modulus_bits{};  ///< the last is the key-switching prime
     double scale = 0;                     ///< of every encrypted input
 };
 
@@ -79,14 +79,14 @@ struct Timings {
 
 struct Predictions {
     /// One a row, in the order of the rows, each rounded to a multiple of `resolution`.
-    std::vector<double> values;
+    std::vector<double> values{};
     /// Largest absolute error of a value, rounding aside, that the server states for inputs inside the model's bounds;
     /// the largest of all batches. In (0, 1].
     double error_bound = 0;
     /// A power of ten, at most 1: digits below it are noise and were removed.
     double resolution = 0;
     std::size_t batches = 0;
-    Timings timings;
+    Timings timings{};
     std::uint64_t bytes_sent = 0;      ///< HTTP bytes of this call, headers included
     std::uint64_t bytes_received = 0;
 };
@@ -109,15 +109,15 @@ enum class JobState { Queued, Running, Completed, Failed };
 }
 
 struct JobStatus {
-    std::string id;
+    std::string id{};
     JobState state = JobState::Queued;
     /// RFC 3339, UTC, milliseconds; empty while not known.
-    std::string created_at;
-    std::string started_at;
-    std::string finished_at;
+    std::string created_at{};
+    std::string started_at{};
+    std::string finished_at{};
     /// Of a failed job, otherwise empty: one of the protocol's codes, and a text for people.
-    std::string error_code;
-    std::string error_message;
+    std::string error_code{};
+    std::string error_message{};
 };
 
 }  // namespace einfer::inline v1
