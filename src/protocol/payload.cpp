@@ -12,17 +12,6 @@ constexpr std::uint8_t foreign = 0xff;
 
 constexpr std::string_view base64_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-constexpr auto hex_values = [] {
-    std::array<std::uint8_t, 256> values{};
-    values.fill(foreign);
-    for (std::uint8_t i = 0; i < 10; ++i) values[static_cast<std::size_t>('0') + i] = i;
-    for (std::uint8_t i = 0; i < 6; ++i) {
-        values[static_cast<std::size_t>('a') + i] = static_cast<std::uint8_t>(10 + i);
-        values[static_cast<std::size_t>('A') + i] = static_cast<std::uint8_t>(10 + i);
-    }
-    return values;
-}();
-
 constexpr auto base64_values = [] {
     std::array<std::uint8_t, 256> values{};
     values.fill(foreign);
@@ -31,7 +20,34 @@ constexpr auto base64_values = [] {
     return values;
 }();
 
-std::uint8_t hex_value(char c) { return hex_values[static_cast<unsigned char>(c)]; }
+/// Values of hex digits into `values`; non-zero when a character is no digit. Branch-free arithmetic on bytes, because
+/// compilers make vector code of it for every instruction set; a table look-up would be several times slower.
+std::uint8_t hex_digit_values(const char* digits, std::uint8_t* values, std::size_t count) {
+    std::uint8_t bad = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto c = static_cast<std::uint8_t>(digits[i]);
+        const auto decimal = static_cast<std::uint8_t>(c - '0');
+        const auto letter = static_cast<std::uint8_t>((c | 0x20) - 'a');
+        values[i] = decimal <= 9 ? decimal : static_cast<std::uint8_t>(letter + 10);
+        bad |= static_cast<std::uint8_t>(decimal > 9) & static_cast<std::uint8_t>(letter > 5);
+    }
+    return bad;
+}
+
+/// 2·count digits into count bytes; false when a character is no digit.
+bool decode_hex(const char* digits, std::uint8_t* bytes, std::size_t count) {
+    constexpr std::size_t block = 512;  // bytes; the digit values stay in the first-level cache
+    std::array<std::uint8_t, 2 * block> values;
+    std::uint8_t bad = 0;
+    for (std::size_t start = 0; start < count; start += block) {
+        const std::size_t now = std::min(block, count - start);
+        bad |= hex_digit_values(digits + 2 * start, values.data(), 2 * now);
+        for (std::size_t i = 0; i < now; ++i)
+            bytes[start + i] = static_cast<std::uint8_t>(values[2 * i] << 4 | values[2 * i + 1]);
+    }
+    return bad == 0;
+}
+
 std::uint8_t base64_value(char c) { return base64_values[static_cast<unsigned char>(c)]; }
 
 /// Three bytes from four characters of the alphabet; false when one is foreign.
@@ -102,35 +118,22 @@ void PayloadDecoder::feed(std::string_view text, const Out& out) {
 
 void PayloadDecoder::feed_hex(std::string_view text, const Out& out) {
     std::array<std::uint8_t, run_bytes> run;
-    while (!text.empty()) {
-        std::size_t bytes = 0;
-        std::uint8_t seen = 0;
-        if (carried_ == 1) {
-            const std::uint8_t high = hex_value(carry_[0]), low = hex_value(text[0]);
-            seen |= high | low;
-            run[bytes++] = static_cast<std::uint8_t>(high << 4 | low);
-            text.remove_prefix(1);
-            carried_ = 0;
-        }
-        const std::size_t pairs = std::min(text.size() / 2, run_bytes - bytes);
-        const char* in = text.data();
-        for (std::size_t i = 0; i < pairs; ++i) {
-            const std::uint8_t high = hex_value(in[2 * i]), low = hex_value(in[2 * i + 1]);
-            seen |= high | low;
-            run[bytes + i] = static_cast<std::uint8_t>(high << 4 | low);
-        }
-        bytes += pairs;
-        text.remove_prefix(2 * pairs);
-        if ((seen & 0xf0) != 0) {
-            bad_ = true;
-            return;
-        }
-        if (bytes > 0) out({run.data(), bytes});
-        if (text.size() == 1) {
-            carry_[0] = text[0];
-            carried_ = 1;
-            return;
-        }
+    if (carried_ == 1) {
+        carry_[1] = text[0];
+        text.remove_prefix(1);
+        carried_ = 0;
+        bad_ = !decode_hex(carry_.data(), run.data(), 1);
+        if (!bad_) out({run.data(), 1});
+    }
+    while (!bad_ && text.size() >= 2) {
+        const std::size_t bytes = std::min(text.size() / 2, run_bytes);
+        bad_ = !decode_hex(text.data(), run.data(), bytes);
+        if (!bad_) out({run.data(), bytes});
+        text.remove_prefix(2 * bytes);
+    }
+    if (!bad_ && !text.empty()) {
+        carry_[0] = text[0];
+        carried_ = 1;
     }
 }
 

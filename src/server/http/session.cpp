@@ -40,9 +40,10 @@ Error framing_error() { return {ErrorCode::MalformedJson, "the request is not we
 Session::Session(net::ip::tcp::socket socket, SessionShared& shared, bool refuse)
     : shared_(shared),
       refuse_(refuse),
-      stream_(std::move(socket)),
+      socket_(std::move(socket)),
+      deadline_(socket_.get_executor()),
       buffer_(shared.options.max_header_bytes + chunk_bytes),
-      wait_timer_(stream_.get_executor()) {
+      wait_timer_(socket_.get_executor()) {
     ++shared_.connections;
 }
 
@@ -51,24 +52,39 @@ Session::~Session() { --shared_.connections; }
 net::awaitable<void> Session::run() {
     const auto self = shared_from_this();
     beast::error_code ec;
-    stream_.socket().set_option(net::ip::tcp::no_delay(true), ec);
+    socket_.set_option(net::ip::tcp::no_delay(true), ec);
     Next next = Next::Continue;
-    while (next == Next::Continue && co_await await_request()) {
+    while (next == Next::Continue) {
+        const bool arrived = co_await await_request();  // not inside the condition: GCC 12 awaits in spite of a short circuit
+        if (!arrived) break;
         ++shared_.requests;
         next = co_await serve_one();
         --shared_.requests;
         if (shared_.draining && next == Next::Continue) next = Next::Close;
     }
     if (next == Next::Linger) co_await discard_unread();
-    stream_.socket().shutdown(net::ip::tcp::socket::shutdown_both, ec);
+    deadline_.cancel();
+    socket_.shutdown(net::ip::tcp::socket::shutdown_both, ec);
+}
+
+void Session::set_deadline(steady_clock::time_point when) {
+    timed_out_ = false;
+    deadline_.expires_at(when);
+    deadline_.async_wait([weak = weak_from_this()](beast::error_code ec) {
+        const auto self = weak.lock();
+        // A handler that was already queued when the deadline moved finds it in the future.
+        if (ec || !self || self->deadline_.expiry() > steady_clock::now()) return;
+        self->timed_out_ = true;
+        self->socket_.cancel(ec);
+    });
 }
 
 net::awaitable<bool> Session::await_request() {
     if (buffer_.size() > 0) co_return true;  // pipelined
     if (shared_.draining) co_return false;
     idle_ = true;
-    stream_.expires_after(shared_.options.idle_timeout);
-    const auto [ec, bytes] = co_await stream_.async_read_some(buffer_.prepare(chunk_bytes), as_result);
+    set_timeout(shared_.options.idle_timeout);
+    const auto [ec, bytes] = co_await socket_.async_read_some(buffer_.prepare(chunk_bytes), as_result);
     idle_ = false;
     buffer_.commit(bytes);
     co_return !ec;
@@ -78,11 +94,11 @@ net::awaitable<std::optional<Result<void>>> Session::read_header() {
     parser_.emplace();
     parser_->header_limit(static_cast<std::uint32_t>(shared_.options.max_header_bytes));
     parser_->body_limit(boost::none);  // bodies are counted in read_body()
-    stream_.expires_after(shared_.options.header_timeout);
-    const auto [ec, bytes] = co_await beast::http::async_read_header(stream_, buffer_, *parser_, as_result);
+    set_timeout(shared_.options.header_timeout);
+    const auto [ec, bytes] = co_await beast::http::async_read_header(socket_, buffer_, *parser_, as_result);
     request_id_ = request_id(parser_->get());
     if (!ec) co_return Result<void>();
-    if (ec == beast::error::timeout) co_return Result<void>(timeout_error());
+    if (timed_out_) co_return Result<void>(timeout_error());
     if (ec == beast::http::error::header_limit || ec == beast::http::error::buffer_overflow)
         co_return Result<void>(Error{ErrorCode::HeadersTooLarge, "the header section is over the limit"});
     if (is_parse_error(ec) && ec != beast::http::error::end_of_stream && ec != beast::http::error::partial_message)
@@ -151,28 +167,28 @@ net::awaitable<bool> Session::send(Reply reply, bool head_only, bool keep_alive)
     message.keep_alive(keep_alive);
     if (reply.status != 304) message.content_length(reply.body.size());
     const auto slow = std::chrono::seconds(reply.body.size() / slowest_reader_bytes_per_second);
-    stream_.expires_after(shared_.options.write_timeout + slow);
+    set_timeout(shared_.options.write_timeout + slow);
     if (!head_only) message.body() = std::move(reply.body);
 
     beast::http::response_serializer<beast::http::string_body> serializer(message);
     if (head_only) {
-        const auto [ec, bytes] = co_await beast::http::async_write_header(stream_, serializer, as_result);
+        const auto [ec, bytes] = co_await beast::http::async_write_header(socket_, serializer, as_result);
         co_return !ec;
     }
-    const auto [ec, bytes] = co_await beast::http::async_write(stream_, serializer, as_result);
+    const auto [ec, bytes] = co_await beast::http::async_write(socket_, serializer, as_result);
     co_return !ec;
 }
 
 /// Closing with unread bytes would reset the connection, and the client might never see the reply.
 net::awaitable<void> Session::discard_unread() {
     beast::error_code ignored;
-    stream_.socket().shutdown(net::ip::tcp::socket::shutdown_send, ignored);
+    socket_.shutdown(net::ip::tcp::socket::shutdown_send, ignored);
     const auto deadline = steady_clock::now() + linger_time;
     std::size_t seen = 0;
     chunk_.resize(chunk_bytes);
-    stream_.expires_at(deadline);
+    set_deadline(deadline);
     while (seen < linger_bytes) {
-        const auto [ec, bytes] = co_await stream_.async_read_some(net::buffer(chunk_), as_result);
+        const auto [ec, bytes] = co_await socket_.async_read_some(net::buffer(chunk_), as_result);
         if (ec) break;
         seen += bytes;
     }
@@ -191,7 +207,7 @@ Result<void> Session::check_length(std::size_t limit) const {
 net::awaitable<Result<void>> Session::read_body(std::size_t limit, std::function<void(std::string_view)> consume) {
     if (beast::iequals(parser_->get()[beast::http::field::expect], "100-continue") && buffer_.size() == 0) {
         static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-        const auto [ec, bytes] = co_await net::async_write(stream_, net::buffer(go_on), as_result);
+        const auto [ec, bytes] = co_await net::async_write(socket_, net::buffer(go_on), as_result);
         if (ec) co_return timeout_error();
     }
     const auto deadline = steady_clock::now() + shared_.options.request_timeout;
@@ -202,9 +218,9 @@ net::awaitable<Result<void>> Session::read_body(std::size_t limit, std::function
         body.data = chunk_.data();
         body.size = chunk_.size();
         body.more = true;
-        stream_.expires_at(std::min(deadline, steady_clock::now() + shared_.options.body_timeout));
-        const auto [ec, bytes] = co_await beast::http::async_read_some(stream_, buffer_, *parser_, as_result);
-        if (ec == beast::error::timeout) co_return timeout_error();
+        set_deadline(std::min(deadline, steady_clock::now() + shared_.options.body_timeout));
+        const auto [ec, bytes] = co_await beast::http::async_read_some(socket_, buffer_, *parser_, as_result);
+        if (timed_out_) co_return timeout_error();
         if (ec && ec != beast::http::error::need_buffer) co_return framing_error();
         const std::size_t got = chunk_.size() - body.size;
         total += got;
@@ -221,7 +237,7 @@ net::awaitable<Result<void>> Session::submit(jobs::Submission submission) {
     const auto initiate = [this](auto handler, jobs::Submission submitted) {
         // std::function wants a copyable target; the handler is moved out of it once.
         auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-        const auto resume = [shared, executor = stream_.get_executor()](Result<void> verdict) {
+        const auto resume = [shared, executor = socket_.get_executor()](Result<void> verdict) {
             net::post(executor, [shared, verdict] { std::move (*shared)(verdict); });
         };
         if (const auto admitted = shared_.service.submit(std::move(submitted), resume); !admitted) resume(admitted);
@@ -234,16 +250,16 @@ net::awaitable<void> Session::wait_until_final(std::string_view job_id, std::chr
     if (shared_.draining) co_return;
     wait_timer_.expires_after(std::min(at_most, shared_.options.max_wait));
     const auto wait =
-        shared_.service.when_final(job_id, [self = shared_from_this(), executor = stream_.get_executor()] {
+        shared_.service.when_final(job_id, [self = shared_from_this(), executor = socket_.get_executor()] {
             net::post(executor, [self] { self->wait_timer_.cancel(); });
         });
-    stream_.expires_never();
+    deadline_.cancel();
     co_await wait_timer_.async_wait(as_result);
 }
 
 void Session::drain() {
-    net::post(stream_.get_executor(), [self = shared_from_this()] {
-        if (self->idle_) self->stream_.cancel();
+    net::post(socket_.get_executor(), [self = shared_from_this()] {
+        if (self->idle_) self->socket_.cancel();
         self->wait_timer_.cancel();
     });
 }

@@ -8,7 +8,6 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
 
@@ -50,6 +49,13 @@ private:
     boost::asio::awaitable<bool> await_request();
     /// The request's header section; the error reply, or nothing at all when nobody is there to read one.
     boost::asio::awaitable<std::optional<Result<void>>> read_header();
+    /// Cancels what the socket is doing when `when` comes, unless set again before. Unlike a timeout of
+    /// beast::tcp_stream it leaves the socket open, so that a 408 can be sent.
+    void set_deadline(std::chrono::steady_clock::time_point when);
+    void set_timeout(std::chrono::milliseconds from_now) {
+        set_deadline(std::chrono::steady_clock::now() + from_now);
+    }
+
     boost::asio::awaitable<bool> send(Reply reply, bool head_only, bool keep_alive);
     boost::asio::awaitable<void> discard_unread();
 
@@ -61,7 +67,9 @@ private:
 
     SessionShared& shared_;
     const bool refuse_;
-    boost::beast::tcp_stream stream_;
+    boost::asio::ip::tcp::socket socket_;
+    boost::asio::steady_timer deadline_;
+    bool timed_out_ = false;
     boost::beast::flat_buffer buffer_;
     boost::asio::steady_timer wait_timer_;
     std::vector<char> chunk_;

@@ -24,8 +24,7 @@ TEST(Job, EveryMoveIsLegalOrNot) {
 TEST(Job, FinalStatesNeverGoBack) {
     for (const State from : all_states) {
         EXPECT_EQ(is_final(from), from >= State::Completed) << name(from);
-        for (const State to : all_states)
-            if (may_move(from, to) && is_final(from)) EXPECT_EQ(to, State::Expired);
+        for (const State to : all_states) EXPECT_FALSE(is_final(from) && !is_final(to) && may_move(from, to));
     }
 }
 
@@ -39,7 +38,7 @@ TEST(Job, NamesAndNumbersOfStates) {
 }
 
 TEST(JobRow, DetailsSurviveEncoding) {
-    using namespace std::string_literals;
+    using std::string_literals::operator""s;
     for (const Details& details :
          {Details{}, Details{{"", ""}}, Details{{"rule", "size"}, {"pointer", "/inputs/0"}},
           Details{{"a\0b"s, "\0"s}, {std::string(300, 'x'), "\xff\x00"s}}})
@@ -52,7 +51,7 @@ TEST(JobRow, DamagedDetailsGiveWhatIsWhole) {
     for (std::size_t size = 0; size < bytes.size(); ++size) {
         const Details read = decode_details(std::span(bytes).first(size));
         ASSERT_LE(read.size(), 1u);
-        if (!read.empty()) EXPECT_EQ(read.front(), details.front());
+        EXPECT_TRUE(read.empty() || read.front() == details.front());
     }
 }
 

@@ -198,13 +198,13 @@ TEST_F(Store, OtherTenantsSeeNothing) {
 }
 
 TEST_F(Store, StrangeIdsAreUnknown) {
-    using namespace std::string_literals;
+    using std::string_literals::operator""s;
     for (const std::string& id : {""s, "../x"s, "\0"s, "' OR 1=1 --"s, std::string(10'000, 'a'), "\xff\xfe"s})
         EXPECT_EQ(find_error(id), ErrorCode::UnknownJob);
 }
 
 TEST_F(Store, TextsAreKeptByteForByte) {
-    using namespace std::string_literals;
+    using std::string_literals::operator""s;
     Submission sent = submission();
     sent.tenant = "a\0b"s;
     sent.model_id = "";

@@ -1,0 +1,77 @@
+#include "commands.h"
+#include "einfer/client.h"
+#include "exit_codes.h"
+#include "output.h"
+#include "row_reader.h"
+
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <optional>
+#include <utility>
+
+namespace einfer::cli {
+namespace {
+
+namespace json = boost::json;
+
+std::pair<std::string, std::string> split_model(const std::string& text) {
+    const std::size_t at = text.find('@');
+    if (at == std::string::npos) return {text, ""};
+    if (at == 0 || at + 1 == text.size()) throw InputError("--model is ID or ID@VERSION, e.g. logistic_v1@1.0.0");
+    return {text.substr(0, at), text.substr(at + 1)};
+}
+
+RowTable read_input(const InferCommand& command) try {
+    std::optional<RowFormat> format = format_of_name(command.input);
+    if (!command.format.empty()) format = command.format == "csv" ? RowFormat::Csv : RowFormat::JsonLines;
+    if (command.input == "-") return read_rows(std::cin, format);
+    std::ifstream file(command.input, std::ios::binary);
+    if (!file) throw InputError(std::string("cannot be opened: ") + std::strerror(errno));
+    return read_rows(file, format);
+} catch (const InputError& error) {
+    throw InputError((command.input == "-" ? "standard input" : command.input) + ": " + error.what());
+}
+
+std::string stats_text(const Predictions& predictions) {
+    const Timings& timings = predictions.timings;
+    return json::serialize(json::object{
+               {"rows", predictions.values.size()},
+               {"batches", predictions.batches},
+               {"seconds",
+                json::object{{"keys", timings.keys},
+                             {"encrypt", timings.encrypt},
+                             {"round_trip", timings.round_trip},
+                             {"decrypt", timings.decrypt}}},
+               {"bytes", json::object{{"sent", predictions.bytes_sent}, {"received", predictions.bytes_received}}},
+               {"error_bound", predictions.error_bound},
+           }) +
+           '\n';
+}
+
+}  // namespace
+
+int run(const InferCommand& command) {
+    const auto [id, version] = split_model(command.model);
+    Client client(command.client);
+    const RowTable table = read_input(command);
+    // Made now: that a file cannot be written should not be found after the work.
+    OutputFile output(command.output);
+    std::optional<OutputFile> stats;
+    if (!command.stats.empty()) stats.emplace(command.stats);
+
+    const Predictions predictions = [&, &id = id, &version = version] {
+        ProgressBar bar(command.progress);
+        return client.infer(id, version, table.values, table.dimension,
+                            [&](std::size_t done, std::size_t total) { bar.show(done, total); });
+    }();
+    output.commit(predictions_text(predictions.values, table.format));
+    if (stats) stats->commit(stats_text(predictions));
+    return exit_ok;
+}
+
+}  // namespace einfer::cli

@@ -1,0 +1,156 @@
+// einfer: encrypted inference from the command line.
+#include "commands.h"
+#include "einfer/error.h"
+#include "einfer/version.h"
+#include "exit_codes.h"
+#include "output.h"
+#include "row_reader.h"
+
+#include <CLI/CLI.hpp>
+
+#include <chrono>
+#include <cstdio>
+#include <map>
+#include <string>
+
+namespace einfer::cli {
+namespace {
+
+constexpr const char* examples_and_codes = R"(
+Examples:
+  einfer models --server http://127.0.0.1:8000
+  einfer infer --model logistic_v1 --input rows.csv --output predictions.csv
+  echo '[0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1]' | einfer infer --model logistic_v1@1.0.0 --input -
+  einfer job 5f0c2a9be4d1473f8a6690d3c7b21e84
+
+Rows are encrypted here under a key made for this run; the server computes on them without reading them.
+Do not give predictions to whoever may have the ciphertexts, the server included.
+
+Environment:
+  EINFER_SERVER   the server, unless --server is given
+
+Exit status:
+  0    all went well
+  1    internal fault
+  2    wrong usage, or an input file that is wrong
+  3    the server cannot be reached, or did not answer in time
+  4    the server refused the request
+  5    the reply failed a check: do not trust it
+  6    the job failed; for the command job also: it is not final yet
+  130  interrupted)";
+
+std::chrono::milliseconds seconds_option(double seconds) {
+    return std::chrono::milliseconds(static_cast<std::chrono::milliseconds::rep>(seconds * 1000));
+}
+
+/// Options that every command has. The values live as long as the App.
+struct ConnectionOptions {
+    void add_to(CLI::App& command, ClientOptions& client, bool with_tenant) {
+        command.add_option("--server", client.server, "the server: http://HOST[:PORT][/PATH]")
+            ->envname("EINFER_SERVER")
+            ->capture_default_str();
+        command.add_option("--timeout", call_seconds, "longest time for one exchange with the server, in seconds")
+            ->check(CLI::Range(1.0, 86400.0))
+            ->capture_default_str();
+        if (with_tenant) command.add_option("--tenant", client.tenant, "whose jobs these are (X-Tenant-ID)");
+    }
+    double call_seconds = 120;
+};
+
+int fail(int code, const std::string& message) {
+    std::fprintf(stderr, "einfer: %s\n", message.c_str());
+    return code;
+}
+
+std::string explain(const Error& error) {
+    switch (error.kind()) {
+        case ErrorKind::InvalidArgument:
+        case ErrorKind::Crypto:
+        case ErrorKind::BadReply: return error.what();
+        case ErrorKind::Connection: return std::string(error.what()) + " (is the server running, and --server right?)";
+        case ErrorKind::Timeout: return std::string(error.what()) + " (--timeout and --job-timeout allow more)";
+        case ErrorKind::Refused:
+            return "the server refused: " + (error.code().empty() ? "" : error.code() + ": ") + error.what() + " (HTTP " +
+                   std::to_string(error.http_status()) + ", request id " + error.request_id() + ")";
+        case ErrorKind::JobFailed: return std::string(error.what()) + " (" + error.code() + ")";
+    }
+    return error.what();
+}
+
+int run_app(int argc, char** argv) {
+    CLI::App app{"Encrypted inference: predictions from a server that cannot read the rows.", "einfer"};
+    app.set_version_flag("--version", std::string("einfer ") + library_version());
+    app.footer(examples_and_codes);
+    app.require_subcommand(1);
+    ConnectionOptions connection;
+
+    ModelsCommand models;
+    CLI::App* const models_app = app.add_subcommand("models", "what the server offers");
+    connection.add_to(*models_app, models.client, false);
+    models_app->add_flag("--json", models.json, "as JSON");
+
+    JobCommand job;
+    CLI::App* const job_app = app.add_subcommand("job", "state of a job: exit status 0 if completed, else 6");
+    connection.add_to(*job_app, job.client, true);
+    job_app->add_option("ID", job.id, "32 hex digits")->required();
+    job_app->add_flag("--json", job.json, "as JSON");
+
+    InferCommand infer;
+    double job_seconds = 600;
+    bool public_key = false, no_progress = false;
+    const std::map<std::string, Encoding> encodings{{"hex", Encoding::Hex}, {"base64", Encoding::Base64}};
+    CLI::App* const infer_app = app.add_subcommand("infer", "predictions for rows of a file");
+    connection.add_to(*infer_app, infer.client, true);
+    infer_app->add_option("--model", infer.model, "ID or ID@VERSION; without a version the newest")->required();
+    infer_app->add_option("--input", infer.input, "file with rows, or - for standard input")->required();
+    infer_app->add_option("--output", infer.output, "file for predictions, or - for standard output")
+        ->capture_default_str();
+    infer_app->add_option("--format", infer.format, "of input and output; by default the file's ending or first character")
+        ->check(CLI::IsMember({"csv", "jsonl"}));
+    infer_app->add_option("--encoding", infer.client.encoding, "of ciphertexts: hex (default), or base64: a third smaller")
+        ->transform(CLI::CheckedTransformer(encodings).description("{hex,base64}"));
+    infer_app->add_flag("--public-key", public_key, "encrypt under a public key: twice the bytes");
+    infer_app->add_option("--job-timeout", job_seconds, "longest time until a batch is answered, in seconds")
+        ->check(CLI::Range(1.0, 604800.0))
+        ->capture_default_str();
+    infer_app->add_option("--batch-size", infer.client.batch_size, "rows of one request; by default all the model allows")
+        ->check(CLI::Range(1, 1 << 30));
+    infer_app->add_flag("--no-progress", no_progress, "no progress bar on a terminal");
+    infer_app->add_option("--stats", infer.stats, "file for times and byte counts, as JSON");
+
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::Success& asked_for_text) {
+        return app.exit(asked_for_text);  // --help, --version
+    } catch (const CLI::ParseError& error) {
+        return fail(exit_usage, std::string(error.what()) + " (einfer --help explains)");
+    }
+
+    for (ClientOptions* const client : {&models.client, &job.client, &infer.client})
+        client->call_timeout = seconds_option(connection.call_seconds);
+    if (*models_app) return run(models);
+    if (*job_app) return run(job);
+    infer.client.job_timeout = seconds_option(job_seconds);
+    if (public_key) infer.client.encryption = Encryption::PublicKey;
+    infer.progress = !no_progress;
+    return run(infer);
+}
+
+}  // namespace
+}  // namespace einfer::cli
+
+int main(int argc, char** argv) {
+    using einfer::cli::fail;
+    einfer::cli::end_cleanly_on_signals();
+    try {
+        return einfer::cli::run_app(argc, argv);
+    } catch (const einfer::Error& error) {
+        return fail(einfer::cli::exit_code(error.kind()), einfer::cli::explain(error));
+    } catch (const einfer::cli::InputError& error) {
+        return fail(einfer::cli::exit_usage, error.what());
+    } catch (const std::bad_alloc&) {
+        return fail(einfer::cli::exit_internal, "there is not enough memory");
+    } catch (const std::exception& error) {
+        return fail(einfer::cli::exit_internal, error.what());
+    }
+}

@@ -1,0 +1,58 @@
+// Where a command writes: files that appear whole or not at all, standard output, a progress bar.
+#pragma once
+
+#include "row_reader.h"
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace einfer::cli {
+
+/// Ends the process with 130 on SIGINT and 143 on SIGTERM, and takes the temporary files of OutputFiles along. Whatever
+/// is in flight is dropped; the keys go with the process.
+void end_cleanly_on_signals();
+
+/// A file that is written beside its place and put there when it is complete. "-" is standard output; what exists and is
+/// no regular file (a device, a pipe) is written directly.
+class OutputFile {
+public:
+    /// InputError when it cannot be created.
+    explicit OutputFile(std::string path);
+    OutputFile(const OutputFile&) = delete;
+    OutputFile& operator=(const OutputFile&) = delete;
+    ~OutputFile();
+
+    /// Writes all of `text` and puts the file in its place. std::runtime_error when that fails; there is no file then.
+    void commit(std::string_view text);
+
+private:
+    void remove_temporary() noexcept;
+
+    std::string path_;
+    std::string temporary_;  // empty: written directly, or committed
+    int descriptor_ = -1;
+};
+
+/// "prediction" and one number a line, or {"prediction": x} a line: in the format of the input.
+[[nodiscard]] std::string predictions_text(std::span<const double> values, RowFormat format);
+
+/// Shortest text that reads back as the same double.
+[[nodiscard]] std::string number_text(double value);
+
+/// Draws on standard error if that is a terminal and there is more than one step; otherwise does nothing.
+class ProgressBar {
+public:
+    explicit ProgressBar(bool wanted);
+    ~ProgressBar();
+    ProgressBar(const ProgressBar&) = delete;
+    ProgressBar& operator=(const ProgressBar&) = delete;
+    void show(std::size_t done, std::size_t total);
+
+private:
+    bool enabled_;
+    bool drawn_ = false;
+};
+
+}  // namespace einfer::cli

@@ -1,0 +1,203 @@
+#include "row_reader.h"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+
+#include <csv.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <span>
+#include <utility>
+
+namespace einfer::cli {
+namespace {
+
+namespace json = boost::json;
+
+std::string at_line(std::size_t line) { return "line " + std::to_string(line); }
+
+/// For messages: one line, short, nothing that a terminal obeys.
+std::string quoted(std::string_view text) {
+    std::string safe = "'";
+    for (const char c : text.substr(0, 40)) safe += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+    return safe + (text.size() > 40 ? "...'" : "'");
+}
+
+std::string_view trimmed(std::string_view text) {
+    constexpr std::string_view blanks = " \t\r\n\v\f";
+    const std::size_t first = text.find_first_not_of(blanks);
+    if (first == std::string_view::npos) return {};
+    return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
+/// A decimal number as a double, without a locale; no value when it is none, or not finite.
+std::optional<double> number_from(std::string_view text) {
+    text = trimmed(text);
+    if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
+    double value = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, fault] = std::from_chars(text.data(), end, value);
+    if (fault != std::errc{} || stop != end || !std::isfinite(value)) return std::nullopt;
+    return value;
+}
+
+/// Collects rows, all of one length.
+class TableBuilder {
+public:
+    explicit TableBuilder(RowFormat format) { table_.format = format; }
+
+    void add(std::span<const double> row, std::size_t line) {
+        if (row.empty()) throw InputError(at_line(line) + ": a row without numbers");
+        if (table_.dimension == 0) {
+            table_.dimension = row.size();
+            first_line_ = line;
+        }
+        if (row.size() != table_.dimension)
+            throw InputError(at_line(line) + ": " + std::to_string(row.size()) + " numbers, but " + at_line(first_line_) +
+                             " has " + std::to_string(table_.dimension));
+        table_.values.insert(table_.values.end(), row.begin(), row.end());
+    }
+
+    RowTable finish() {
+        if (table_.values.empty()) throw InputError("there are no rows in the input");
+        return std::move(table_);
+    }
+
+private:
+    RowTable table_;
+    std::size_t first_line_ = 0;
+};
+
+/// libcsv's callbacks only note what they see: no exception may pass through its C code.
+class CsvRows {
+public:
+    CsvRows() {
+        if (csv_init(&parser_, CSV_STRICT | CSV_STRICT_FINI) != 0) throw std::bad_alloc();
+    }
+    CsvRows(const CsvRows&) = delete;
+    CsvRows& operator=(const CsvRows&) = delete;
+    ~CsvRows() { csv_free(&parser_); }
+
+    /// `text` is one line with its end; it holds the end of a row unless a quoted field goes on.
+    void feed(std::string_view text, std::size_t line) {
+        if (fields_.empty()) row_line_ = line;
+        line_ = line;
+        if (csv_parse(&parser_, text.data(), text.size(), on_field, on_row, this) != text.size()) fail(line);
+        settle();
+    }
+
+    RowTable finish() {
+        if (csv_fini(&parser_, on_field, on_row, this) != 0) fail(row_line_);
+        settle();
+        return builder_.finish();
+    }
+
+private:
+    using Fields = std::vector<std::string>;
+
+    static void on_field(void* data, std::size_t size, void* self) noexcept {
+        static_cast<CsvRows*>(self)->fields_.emplace_back(static_cast<const char*>(data), size);
+    }
+    static void on_row(int, void* self) noexcept {
+        auto& rows = *static_cast<CsvRows*>(self);
+        rows.ended_.push_back(std::exchange(rows.fields_, {}));
+    }
+
+    [[noreturn]] void fail(std::size_t line) {
+        throw InputError(at_line(line) + ": not CSV: a quote that is not closed, or one in the middle of a field");
+    }
+
+    void settle() {
+        for (const Fields& fields : std::exchange(ended_, {})) take(fields);
+        if (fields_.empty()) row_line_ = line_ + 1;
+    }
+
+    void take(const Fields& fields) {
+        std::vector<double> row;
+        std::size_t bad = fields.size();
+        for (std::size_t i = 0; i < fields.size(); ++i) {
+            const auto number = number_from(fields[i]);
+            if (number) {
+                row.push_back(*number);
+            } else if (bad == fields.size()) {
+                bad = i;
+            }
+        }
+        const bool may_be_header = std::exchange(first_row_, false);
+        if (bad == fields.size()) return builder_.add(row, row_line_);
+        if (may_be_header && row.empty()) return;  // names
+        const std::string where = at_line(row_line_) + ", column " + std::to_string(bad + 1) + ": ";
+        if (trimmed(fields[bad]).empty()) throw InputError(where + "empty, but every feature needs a number");
+        throw InputError(where + quoted(fields[bad]) + " is not a finite number" +
+                         (may_be_header ? " (a header has no numbers at all)" : ""));
+    }
+
+    csv_parser parser_{};
+    TableBuilder builder_{RowFormat::Csv};
+    Fields fields_;               // of the row being read
+    std::vector<Fields> ended_;   // rows that are complete
+    std::size_t row_line_ = 1;    // where the row being read began
+    std::size_t line_ = 0;
+    bool first_row_ = true;
+};
+
+std::vector<double> json_row(std::string_view text, std::size_t line) {
+    constexpr const char* wanted = R"(one row a line, [1, 2.5] or {"features": [1, 2.5]})";
+    boost::system::error_code fault;
+    const json::value document = json::parse(text, fault);
+    if (fault) throw InputError(at_line(line) + ": not JSON: write " + wanted);
+    const json::array* array = document.if_array();
+    if (const json::object* object = document.if_object())
+        if (const json::value* features = object->if_contains("features")) array = features->if_array();
+    if (array == nullptr) throw InputError(at_line(line) + ": no array of numbers: write " + wanted);
+
+    std::vector<double> row;
+    for (const json::value& value : *array) {
+        const double number = value.is_number() ? value.to_number<double>() : std::nan("");
+        if (!std::isfinite(number))
+            throw InputError(at_line(line) + ", element " + std::to_string(row.size() + 1) +
+                             " is not a finite number: write " + wanted);
+        row.push_back(number);
+    }
+    return row;
+}
+
+RowFormat detect(std::string_view first_line) {
+    const std::string_view text = trimmed(first_line);
+    return !text.empty() && (text[0] == '[' || text[0] == '{') ? RowFormat::JsonLines : RowFormat::Csv;
+}
+
+}  // namespace
+
+std::optional<RowFormat> format_of_name(std::string_view file_name) {
+    std::string lower(file_name);
+    std::transform(lower.begin(), lower.end(), lower.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    if (lower.ends_with(".csv")) return RowFormat::Csv;
+    if (lower.ends_with(".jsonl") || lower.ends_with(".ndjson")) return RowFormat::JsonLines;
+    return std::nullopt;
+}
+
+RowTable read_rows(std::istream& in, std::optional<RowFormat> format) {
+    std::optional<CsvRows> csv;
+    TableBuilder json_rows(RowFormat::JsonLines);
+    std::string line;
+    for (std::size_t number = 1; std::getline(in, line); ++number) {
+        if (number == 1 && line.starts_with("\xef\xbb\xbf")) line.erase(0, 3);  // byte order mark
+        const bool blank = trimmed(line).empty();
+        if (!format && !blank) format = detect(line);
+        if (format == RowFormat::Csv) {
+            if (!csv) csv.emplace();
+            csv->feed(line += '\n', number);
+        } else if (!blank) {
+            json_rows.add(json_row(line, number), number);
+        }
+    }
+    if (in.bad()) throw InputError("reading the input failed");
+    return csv ? csv->finish() : json_rows.finish();
+}
+
+}  // namespace einfer::cli

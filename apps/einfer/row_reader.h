@@ -1,0 +1,40 @@
+// Rows of numbers from a file that a person made: CSV or JSON lines. Says where and what when it is wrong.
+#pragma once
+
+#include <cstddef>
+#include <istream>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace einfer::cli {
+
+enum class RowFormat {
+    Csv,       ///< RFC 4180; an optional first row of names; every other field a number
+    JsonLines  ///< a line: [1, 2.5] or {"features": [1, 2.5]}; other members are ignored
+};
+
+/// A file or an argument that is wrong: what() says where and what to do.
+class InputError : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+struct RowTable {
+    RowFormat format = RowFormat::Csv;
+    std::size_t dimension = 0;     ///< numbers in each row
+    std::vector<double> values{};  ///< row after row, finite
+
+    [[nodiscard]] std::size_t rows() const { return dimension == 0 ? 0 : values.size() / dimension; }
+};
+
+/// By the name's ending: .csv; .jsonl, .ndjson.
+[[nodiscard]] std::optional<RowFormat> format_of_name(std::string_view file_name);
+
+/// Reads to the end. Without a format, JSON lines if the first character that is no white space is [ or {, else CSV.
+/// Blank lines are skipped. InputError for anything but at least one row, rows of one length, and finite numbers.
+[[nodiscard]] RowTable read_rows(std::istream& in, std::optional<RowFormat> format);
+
+}  // namespace einfer::cli

@@ -1,0 +1,136 @@
+"""The real einfer-server as a child process with its own data directory.
+
+The binary is that of the directory named by EINFER_BUILD, build/release by default.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import select
+import signal
+import sqlite3
+import subprocess
+import time
+import urllib.parse
+from collections.abc import Callable, Mapping
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BINARY = ROOT / os.environ.get("EINFER_BUILD", "build/release") / "bin" / "einfer-server"
+PATIENCE = 60.0  # seconds until something that should have happened counts as never happening
+SETTLED = "(2, 3, 4)"  # completed, failed, expired, as the job table numbers them
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Asks again until it is so."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain: {what}"
+        time.sleep(0.005)
+
+
+def clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """This process's environment without the server's own variables."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("EINFER_")}
+    return kept | dict(more or {})
+
+
+def run_server(*arguments: str, env: Mapping[str, str] | None = None, cwd: pathlib.Path | None = None):
+    """Runs the binary to its end; for what is no long-running server."""
+    return subprocess.run(
+        [str(BINARY), *arguments], env=clean_environment(env), cwd=cwd, capture_output=True, text=True, timeout=PATIENCE,
+        check=False,
+    )
+
+
+class Server:
+    """A running server. `data` and `log` outlive it, so that another one can follow on the same data."""
+
+    def __init__(
+        self, models: pathlib.Path, home: pathlib.Path, *flags: str, env: Mapping[str, str] | None = None,
+        listen: str = "127.0.0.1:0",
+    ) -> None:
+        home.mkdir(parents=True, exist_ok=True)
+        self.data = home / "data"
+        self.log = home / "log"
+        command = [str(BINARY), "--listen", listen, "--models", str(models), "--data", str(self.data), *flags]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, env=clean_environment(env), stdout=subprocess.PIPE, stderr=log)
+        self.port = self._read_port()
+
+    def _read_port(self) -> int:
+        stdout = self.process.stdout
+        assert stdout is not None
+        assert select.select([stdout], [], [], PATIENCE)[0], "the server says nothing"
+        line = stdout.readline().decode()
+        assert line.startswith("einfer-server listening on http://"), f"{line!r}; log: {self.log_text()}"
+        port = urllib.parse.urlsplit(line.split()[-1]).port
+        assert port
+        return port
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def log_text(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def exit_code(self) -> int:
+        """Waits for the end."""
+        return self.process.wait(PATIENCE)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.signal(number)
+        return self.exit_code()
+
+    def kill(self) -> None:
+        """As `kill -9`, and whatever state it is in."""
+        self.process.kill()
+        self.process.wait(PATIENCE)
+        if self.process.stdout:
+            self.process.stdout.close()
+
+    def query(self, sql: str) -> int:
+        """One number out of the job database, which the server may be using."""
+        with sqlite3.connect(f"file:{self.data / 'jobs.sqlite3'}?mode=ro", uri=True, timeout=PATIENCE) as database:
+            (number,) = database.execute(sql).fetchone()
+        database.close()
+        return number
+
+    def job_count(self) -> int:
+        return self.query("SELECT count(*) FROM jobs")
+
+    def unfinished_jobs(self) -> int:
+        return self.query(f"SELECT count(*) FROM jobs WHERE state NOT IN {SETTLED}")
+
+    def data_files(self) -> set[str]:
+        return {path.name for path in self.data.iterdir()}
+
+    def lock_database(self) -> sqlite3.Connection:
+        """Nothing is committed until the lock is closed: a disk that takes its time."""
+        lock = sqlite3.connect(self.data / "jobs.sqlite3", isolation_level=None, timeout=PATIENCE)
+        lock.execute("BEGIN IMMEDIATE")
+        return lock
+
+    def peak_memory(self) -> int:
+        """Bytes of memory at most resident since reset_peak_memory()."""
+        return self._status("VmHWM")
+
+    def memory(self) -> int:
+        return self._status("VmRSS")
+
+    def reset_peak_memory(self) -> None:
+        pathlib.Path(f"/proc/{self.pid}/clear_refs").write_text("5", encoding="ascii")
+
+    def _status(self, field: str) -> int:
+        for line in pathlib.Path(f"/proc/{self.pid}/status").read_text(encoding="ascii").splitlines():
+            if line.startswith(f"{field}:"):
+                return int(line.split()[1]) * 1024
+        raise AssertionError(field)
