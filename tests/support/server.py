@@ -5,6 +5,7 @@ The binary is that of the directory named by EINFER_BUILD, build/release by defa
 
 from __future__ import annotations
 
+import http.client
 import os
 import pathlib
 import select
@@ -76,10 +77,21 @@ class Server:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    def _is_ready(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        connection.request("GET", "/ready")
+        status = connection.getresponse().status
+        connection.close()
+        return status == 200
+
+    def wait_ready(self) -> Server:
+        wait_until(self._is_ready, "the server is ready")
+        return self
+
     def log_text(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
-    def signal(self, number: signal.Signals) -> None:
+    def send_signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
     def exit_code(self) -> int:
@@ -87,7 +99,7 @@ class Server:
         return self.process.wait(PATIENCE)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        self.signal(number)
+        self.send_signal(number)
         return self.exit_code()
 
     def kill(self) -> None:

@@ -1,5 +1,6 @@
 #include "server/http/session.h"
 
+#include "base/ids.h"
 #include "server/log.h"
 
 #include <boost/asio/as_tuple.hpp>
@@ -28,9 +29,29 @@ constexpr std::size_t slowest_reader_bytes_per_second = 64 * 1024;
 constexpr auto linger_time = std::chrono::seconds(5);
 constexpr std::size_t linger_bytes = 64u << 20;
 
-bool is_parse_error(const beast::error_code& ec) {
-    return ec.category() == make_error_code(beast::http::error::bad_method).category();
-}
+/// Finds folded header lines (RFC 9112 §5.2: refuse them) in the raw bytes, for Beast unfolds them silently.
+class HeaderScan {
+public:
+    /// `unread` begins behind what was consumed.
+    void look_at(std::string_view unread) {
+        for (; scanned_ < unread.size() && !ended_; ++scanned_) {
+            const char c = unread[scanned_];
+            if (at_line_start_) {
+                folded_ |= c == ' ' || c == '\t';
+                ended_ = c == '\r';
+            }
+            at_line_start_ = c == '\n';
+        }
+    }
+    void consumed(std::size_t bytes) { scanned_ -= std::min(bytes, scanned_); }
+    [[nodiscard]] bool folded() const { return folded_; }
+
+private:
+    std::size_t scanned_ = 0;
+    bool at_line_start_ = false;
+    bool folded_ = false;
+    bool ended_ = false;
+};
 
 Error timeout_error() { return {ErrorCode::RequestTimeout, "the request came too slowly; send it again"}; }
 Error framing_error() { return {ErrorCode::MalformedJson, "the request is not well-formed HTTP/1.1"}; }
@@ -95,15 +116,27 @@ net::awaitable<std::optional<Result<void>>> Session::read_header() {
     parser_->header_limit(static_cast<std::uint32_t>(shared_.options.max_header_bytes));
     parser_->body_limit(boost::none);  // bodies are counted in read_body()
     set_timeout(shared_.options.header_timeout);
-    const auto [ec, bytes] = co_await beast::http::async_read_header(socket_, buffer_, *parser_, as_result);
+    HeaderScan scan;
+    beast::error_code parsed;
+    while (true) {
+        scan.look_at({static_cast<const char*>(buffer_.data().data()), buffer_.size()});
+        const std::size_t used = parser_->put(buffer_.data(), parsed);
+        buffer_.consume(used);
+        scan.consumed(used);
+        if (parsed != beast::http::error::need_more) break;
+        const auto room = buffer_.prepare(std::min(chunk_bytes, buffer_.max_size() - buffer_.size()));
+        const auto [ec, bytes] = co_await socket_.async_read_some(room, as_result);
+        buffer_.commit(bytes);
+        if (!ec) continue;
+        request_id_ = random_id();
+        if (timed_out_) co_return Result<void>(timeout_error());
+        co_return std::nullopt;
+    }
     request_id_ = request_id(parser_->get());
-    if (!ec) co_return Result<void>();
-    if (timed_out_) co_return Result<void>(timeout_error());
-    if (ec == beast::http::error::header_limit || ec == beast::http::error::buffer_overflow)
+    if (parsed == beast::http::error::header_limit)
         co_return Result<void>(Error{ErrorCode::HeadersTooLarge, "the header section is over the limit"});
-    if (is_parse_error(ec) && ec != beast::http::error::end_of_stream && ec != beast::http::error::partial_message)
-        co_return Result<void>(framing_error());
-    co_return std::nullopt;
+    if (parsed || scan.folded()) co_return Result<void>(framing_error());
+    co_return Result<void>();
 }
 
 net::awaitable<Session::Next> Session::serve_one() {

@@ -1,0 +1,126 @@
+"""Servers and requests that the tests share."""
+
+from __future__ import annotations
+
+import itertools
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from support.honest import GoodRequest, HonestRequest
+from support.models import PAIR, PAIR_ROWS, batch_of, holdout_rows, project_models, read_entry, write_registry
+from support.server import BINARY, Server
+
+LAST_TEST = "test_every_released_code_has_been_provoked"
+LOG_TAIL = 20_000  # characters of a server's log that a failed test shows
+
+StartServer = Callable[..., Server]
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """The project's models and a small one for the tests that send much."""
+    assert BINARY.exists(), f"{BINARY} is not built; EINFER_BUILD names the build directory"
+    return write_registry(tmp_path_factory.mktemp("models"), PAIR, project=True)
+
+
+@pytest.fixture(scope="session")
+def pair_models(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """The small model alone."""
+    return write_registry(tmp_path_factory.mktemp("pair_models"), PAIR)
+
+
+@pytest.fixture(scope="session")
+def _shared_server(models: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(
+        models, tmp_path_factory.mktemp("server"), "--enable-plain", "--log-format", "json", "--log-level", "debug"
+    )
+    try:
+        yield server.wait_ready()
+        assert server.stop() == 0
+    finally:
+        server.kill()
+
+
+def _show_log(request: pytest.FixtureRequest, server: Server) -> None:
+    request.node.user_properties.append(("server", server))
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest, _shared_server: Server) -> Server:
+    """The server that most tests share. They leave it as they found it."""
+    _show_log(request, _shared_server)
+    assert _shared_server.process.poll() is None, "an earlier test has ended the shared server"
+    return _shared_server
+
+
+@pytest.fixture
+def start_server(
+    request: pytest.FixtureRequest, models: pathlib.Path, tmp_path: pathlib.Path
+) -> Iterator[StartServer]:
+    """Starts servers with flags, models and a directory of their own; none of them outlives the test."""
+    started: list[Server] = []
+    numbers = itertools.count()
+
+    def start(
+        *flags: str, registry: pathlib.Path = models, home: pathlib.Path | None = None, ready: bool = True, **more: Any
+    ) -> Server:
+        server = Server(registry, home or tmp_path / f"server{next(numbers)}", *flags, **more)
+        started.append(server)
+        _show_log(request, server)
+        return server.wait_ready() if ready else server
+
+    yield start
+    for server in started:
+        server.kill()
+
+
+@pytest.fixture(scope="session")
+def honest() -> Callable[[str], HonestRequest]:
+    """The honest request for one of the project's models, encrypted once."""
+    made: dict[str, HonestRequest] = {}
+
+    def request_for(model_id: str) -> HonestRequest:
+        assert model_id in project_models()
+        if model_id not in made:
+            model = read_entry(model_id)
+            rows = batch_of(holdout_rows(model_id), 3)
+            made[model_id] = HonestRequest.make(model, rows)
+        return made[model_id]
+
+    return request_for
+
+
+@pytest.fixture(scope="session")
+def pair() -> HonestRequest:
+    """The honest request for the small model."""
+    return HonestRequest.make(PAIR, PAIR_ROWS)
+
+
+@pytest.fixture(scope="session")
+def good(pair: HonestRequest) -> GoodRequest:
+    return GoodRequest(pair)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report = yield
+    if report.failed:
+        for name, value in item.user_properties:
+            if name == "server":
+                report.sections.append((f"log {value.log}", value.log_text()[-LOG_TAIL:]))
+    return report
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The test that takes stock comes last, and only when every file that it takes stock of runs."""
+    last = [item for item in items if item.name == LAST_TEST]
+    items[:] = [item for item in items if item.name != LAST_TEST]
+    folder = pathlib.Path(__file__).parent / "e2e"
+    complete = {item.path for item in items} >= set(folder.glob("test_*.py"))
+    if complete and not config.option.keyword and not config.option.markexpr:
+        items += last
+    else:
+        config.hook.pytest_deselected(items=last)

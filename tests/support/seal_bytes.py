@@ -1,0 +1,185 @@
+"""SEAL 4.x ciphertext bytes, written out field by field so that every field can be made wrong.
+
+Layout: docs/architecture/wire.md. All numbers are little-endian; nothing here uses a SEAL library.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import struct
+import zlib
+
+import zstandard
+
+MAGIC = 0xA15E
+HEADER = struct.Struct("<HBBBBHQ")  # magic, header size, major, minor, compression, reserved, size
+METADATA = struct.Struct("<32sBQQQ8sQ")  # parms_id, is_ntt_form, size, N, L, scale, correction factor
+NONE, ZLIB, ZSTD = 0, 1, 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Header:
+    magic: int = MAGIC
+    header_size: int = 16
+    major: int = 4
+    minor: int = 4
+    compression: int = NONE
+    reserved: int = 0
+    size: int = 0
+
+    @classmethod
+    def read(cls, data: bytes) -> Header:
+        return cls(*HEADER.unpack_from(data))
+
+    def write(self) -> bytes:
+        return HEADER.pack(*dataclasses.astuple(self))
+
+    def but(self, **changes: int) -> Header:
+        return dataclasses.replace(self, **changes)
+
+
+@dataclasses.dataclass(frozen=True)
+class Ciphertext:
+    """What follows the outer header, taken apart."""
+
+    parms_id: bytes
+    is_ntt_form: int
+    size: int
+    degree: int
+    primes: int
+    scale: bytes
+    correction_factor: int
+    words_header: Header
+    word_count: int
+    words: bytes
+    seed_header: Header | None = None
+    generator: int = 1
+    seed: bytes = b""
+
+    @classmethod
+    def read(cls, body: bytes) -> Ciphertext:
+        fields = METADATA.unpack_from(body)
+        words_header = Header.read(body[METADATA.size :])
+        (word_count,) = struct.unpack_from("<Q", body, METADATA.size + HEADER.size)
+        start = METADATA.size + HEADER.size + 8
+        words, rest = body[start : start + 8 * word_count], body[start + 8 * word_count :]
+        if not rest:
+            return cls(*fields, words_header, word_count, words)
+        return cls(*fields, words_header, word_count, words, Header.read(rest), rest[HEADER.size], rest[HEADER.size + 1 :])
+
+    def write(self) -> bytes:
+        metadata = METADATA.pack(
+            self.parms_id, self.is_ntt_form, self.size, self.degree, self.primes, self.scale, self.correction_factor
+        )
+        words = self.words_header.write() + struct.pack("<Q", self.word_count) + self.words
+        if self.seed_header is None:
+            return metadata + words
+        return metadata + words + self.seed_header.write() + bytes([self.generator]) + self.seed
+
+    def but(self, **changes: object) -> Ciphertext:
+        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
+
+    def with_words(self, words: bytes) -> Ciphertext:
+        """Other words, and as many as the fields say."""
+        count = len(words) // 8
+        return self.but(words=words, word_count=count, words_header=self.words_header.but(size=24 + 8 * count))
+
+    def with_word(self, index: int, value: int) -> Ciphertext:
+        words = bytearray(self.words)
+        struct.pack_into("<Q", words, 8 * index, value)
+        return self.but(words=bytes(words))
+
+    def in_minor(self, minor: int) -> Ciphertext:
+        """The same in the nested headers of another SEAL minor version."""
+        seed_header = self.seed_header and self.seed_header.but(minor=minor)
+        return self.but(words_header=self.words_header.but(minor=minor), seed_header=seed_header)
+
+    def row(self, polynomial: int, prime: int) -> slice:
+        """Where the words of one polynomial modulo one prime stand, in bytes."""
+        start = 8 * self.degree * (polynomial * self.primes + prime)
+        return slice(start, start + 8 * self.degree)
+
+    def without_row(self, polynomial: int, prime: int) -> Ciphertext:
+        """With zeros in the place of one polynomial modulo one prime."""
+        row = self.row(polynomial, prime)
+        return self.but(words=self.words[: row.start] + bytes(8 * self.degree) + self.words[row.stop :])
+
+
+def scale_bytes(scale: float) -> bytes:
+    return struct.pack("<d", scale)
+
+
+def split(data: bytes) -> tuple[Header, bytes]:
+    return Header.read(data), data[HEADER.size :]
+
+
+def join(body: bytes, minor: int = 4, compression: int = NONE, **changes: int) -> bytes:
+    """An object with an honest outer header, or one that is wrong as told."""
+    header = Header(minor=minor, compression=compression, size=HEADER.size + len(body))
+    return header.but(**changes).write() + body
+
+
+def read_body(data: bytes) -> bytes:
+    """What the object holds, inflated."""
+    header, body = split(data)
+    if header.compression == ZLIB:
+        return zlib.decompress(body)
+    if header.compression == ZSTD:
+        return zstandard.ZstdDecompressor().decompress(body)
+    return body
+
+
+def read_ciphertext(data: bytes) -> Ciphertext:
+    return Ciphertext.read(read_body(data))
+
+
+def write_ciphertext(ciphertext: Ciphertext, compression: int = NONE) -> bytes:
+    """The object in the minor version of its nested header, compressed as SEAL would."""
+    body = ciphertext.write()
+    if compression == ZLIB:
+        body = zlib.compress(body, 1)
+    if compression == ZSTD:
+        body = zstandard.ZstdCompressor(level=1).compress(body)
+    return join(body, ciphertext.words_header.minor, compression)
+
+
+def in_minor(data: bytes, minor: int) -> bytes:
+    """The same ciphertext as another SEAL minor version writes it, uncompressed."""
+    return write_ciphertext(read_ciphertext(data).in_minor(minor))
+
+
+# --- zstd frames by hand, for those that no compressor writes --------------------------------------------------------------
+
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+SKIPPABLE_FRAME = b"\x50\x2a\x4d\x18" + struct.pack("<I", 4) + b"junk"
+EMPTY_FRAME = ZSTD_MAGIC + b"\x20\x00" + b"\x01\x00\x00"  # one segment of content size 0; a last raw block of 0 bytes
+BLOCK = 128 * 1024
+RAW, REPEATED = 0, 1
+
+
+def _block(kind: int, size: int, last: bool) -> bytes:
+    return struct.pack("<I", size << 3 | kind << 1 | last)[:3]
+
+
+def zstd_frame(
+    content: bytes, *, content_size: int | None = None, declare: bool = True, window: int | None = None, dictionary: int = 0,
+    zeros: int = 0,
+) -> bytes:
+    """A frame of raw blocks, then of blocks of repeated zeros.
+
+    Declares the content's size unless told otherwise; `window` is the exponent of its size.
+    """
+    size = len(content) + zeros if content_size is None else content_size
+    single_segment = window is None and declare
+    descriptor = (3 << 6 if declare else 0) | single_segment << 5 | (3 if dictionary else 0)
+    frame = ZSTD_MAGIC + bytes([descriptor])
+    if not single_segment:
+        frame += bytes([((20 if window is None else window) - 10) << 3])
+    frame += struct.pack("<I", dictionary) if dictionary else b""
+    frame += struct.pack("<Q", size) if declare else b""
+    sizes = [(RAW, min(BLOCK, len(content) - at), at) for at in range(0, len(content), BLOCK)]
+    sizes += [(REPEATED, min(BLOCK, zeros - at), at) for at in range(0, zeros, BLOCK)]
+    for number, (kind, length, at) in enumerate(sizes, 1):
+        frame += _block(kind, length, number == len(sizes))
+        frame += content[at : at + length] if kind == RAW else b"\x00"
+    return frame

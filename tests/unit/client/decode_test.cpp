@@ -1,0 +1,81 @@
+#include "client/decode.h"
+#include "small_world.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace einfer::client {
+namespace {
+
+using client_test::small_model;
+
+constexpr protocol::EncryptionParameters reference{16384, 1073741824.0, {60, 30, 30, 60}, 2};
+
+TEST(Resolution, FollowsTheErrorBound) {
+    EXPECT_EQ(resolution(3.1e-5, reference), 1e-5);
+    EXPECT_EQ(resolution(1e-5, reference), 1e-5);
+    EXPECT_EQ(resolution(9.99e-6, reference), 1e-6);
+    EXPECT_EQ(resolution(0.5, reference), 0.1);
+    EXPECT_EQ(resolution(1, reference), 1);
+}
+
+TEST(Resolution, IsNeverFinerThanTheNoiseOfEncryption) {
+    // sqrt(16384) / 2^30 = 1.2e-7: a server cannot have more digits shown by claiming a smaller error.
+    EXPECT_EQ(resolution(1e-12, reference), 1e-7);
+    EXPECT_EQ(resolution(5e-324, reference), 1e-7);
+    EXPECT_EQ(resolution(1e-9, {16384, 1, {60, 60}, 0}), 1);
+    EXPECT_EQ(resolution(1e-300, {32768, 0x1p200, {60, 60, 60, 60, 60}, 0}), 1e-15);
+}
+
+TEST(RoundTo, MakesTheNearestMultiple) {
+    EXPECT_EQ(round_to(0.5005912345, 1e-6), 0.500591);
+    EXPECT_EQ(round_to(-0.5005916, 1e-6), -0.500592);
+    EXPECT_EQ(round_to(0.49999, 1), 0);
+    EXPECT_EQ(round_to(0.25, 0.1), 0.3);
+    EXPECT_FALSE(std::signbit(round_to(-1e-9, 1e-6)));
+    EXPECT_EQ(round_to(1e300, 1e-15), 1e300);
+    EXPECT_EQ(to_text(round_to(0.1 + 0.2, 1e-15)), "0.3");
+    for (int decimals = 0; decimals <= 15; ++decimals) {
+        const double unit = 1 / std::pow(10.0, decimals);
+        EXPECT_EQ(round_to(unit * 1.2, unit), unit) << decimals;
+    }
+}
+
+class DecodeTest : public testing::Test {
+protected:
+    const protocol::ModelDescription model = small_model();
+    const he::Context context = he::Context::create(client_test::parameters(model)).value();
+    const keys::Session session = keys::Session::create(context, keys::EncryptionMode::PublicKey).value();
+    const std::vector<double> one{1, 0, 0}, two{0, 2, 0};
+    const std::vector<Row> rows{one, two};
+
+    [[nodiscard]] CheckedResult encrypted(const std::vector<double>& values) const {
+        const auto bytes = session.encrypt(values, model.encryption.scale).value();
+        return {client_test::load_input(context, bytes), 1e-3};
+    }
+};
+
+TEST_F(DecodeTest, ReturnsTheRowsOfTheBatchAndNothingElse) {
+    const auto batch = decode(session, encrypted({0.875123, -0.125456, 1.5, 1.5, 1.5}), model, rows);
+    ASSERT_TRUE(batch);
+    EXPECT_TRUE(batch->plausible);
+    EXPECT_EQ(batch->values, (std::vector<double>{0.875, -0.125}));
+    EXPECT_EQ(batch->resolution, 1e-3);
+}
+
+TEST_F(DecodeTest, FindsValuesThatTheModelCannotMake) {
+    EXPECT_DOUBLE_EQ(largest_output(model, one), 2 * (0.25 + 0.125 + 0.5) + 1);
+    for (const double value : {2.8, -2.8, 1e3}) {
+        const auto batch = decode(session, encrypted({0, value}), model, rows);
+        ASSERT_TRUE(batch);
+        EXPECT_FALSE(batch->plausible) << value;
+        EXPECT_TRUE(batch->values.empty());
+    }
+    EXPECT_TRUE(decode(session, encrypted({0, 0, 1e3}), model, rows)->plausible);  // not a slot of the batch
+    const keys::Session other = keys::Session::create(context, keys::EncryptionMode::Symmetric).value();
+    EXPECT_FALSE(decode(other, encrypted({0, 0}), model, rows)->plausible);  // another key: noise
+}
+
+}  // namespace
+}  // namespace einfer::client

@@ -1,0 +1,60 @@
+#include "client/server_url.h"
+
+#include <gtest/gtest.h>
+
+namespace einfer::client {
+namespace {
+
+TEST(ServerUrl, TakesHostPortAndBasePathApart) {
+    struct Case {
+        std::string_view url, host, port, authority, base_path;
+    };
+    for (const Case& c : {
+             Case{"http://127.0.0.1:8000", "127.0.0.1", "8000", "127.0.0.1:8000", ""},
+             Case{"http://127.0.0.1:8000/", "127.0.0.1", "8000", "127.0.0.1:8000", ""},
+             Case{"http://einfer.example.org", "einfer.example.org", "80", "einfer.example.org", ""},
+             Case{"HTTP://localhost:80/", "localhost", "80", "localhost", ""},
+             Case{"http://localhost:", "localhost", "80", "localhost", ""},
+             Case{"http://[::1]:8000/base/path", "::1", "8000", "[::1]:8000", "/base/path"},
+             Case{"http://[2001:db8::2]", "2001:db8::2", "80", "[2001:db8::2]", ""},
+             Case{"http://proxy:81/a%20b//", "proxy", "81", "proxy:81", "/a%20b"},
+         }) {
+        const auto server = ServerUrl::parse(c.url);
+        ASSERT_TRUE(server) << c.url << ": " << server.error().message;
+        EXPECT_EQ(server->host, c.host);
+        EXPECT_EQ(server->port, c.port);
+        EXPECT_EQ(server->authority, c.authority);
+        EXPECT_EQ(server->base_path, c.base_path);
+    }
+}
+
+TEST(ServerUrl, RefusesEverythingElseAsAnArgument) {
+    for (const std::string_view url : {
+             "", "127.0.0.1:8000", "localhost:8000", "http:", "http://", "http:///models", "//127.0.0.1", "/models",
+             "ftp://127.0.0.1", "http://user@127.0.0.1", "http://user:pw@127.0.0.1", "http://127.0.0.1/#models",
+             "http://127.0.0.1/?a=b", "http://127.0.0.1:0", "http://127.0.0.1:65536", "http://127.0.0.1:99999999999",
+             "http://127.0.0.1:80a", "http://ho st", "http://ho%0d%0ast", "http://a\r\nb", "http://[::1", "http://[v1.x]",
+             "http://host/\xc3\xa4", " http://127.0.0.1",
+         }) {
+        const auto server = ServerUrl::parse(url);
+        ASSERT_FALSE(server) << url;
+        EXPECT_EQ(server.error().kind, ErrorKind::InvalidArgument);
+        EXPECT_EQ(server.error().message.find_first_of("\r\n"), std::string::npos);
+    }
+}
+
+TEST(ServerUrl, SaysThatTlsComesLater) {
+    const auto server = ServerUrl::parse("https://einfer.example.org");
+    ASSERT_FALSE(server);
+    EXPECT_NE(server.error().message.find("TLS comes with a later version"), std::string::npos);
+}
+
+TEST(Printable, LeavesNothingForATerminalToObey) {
+    EXPECT_EQ(printable("two\nlines\x1b[31m\x7f"), "two?lines?[31m?");
+    EXPECT_EQ(printable("\xc2\x9b" "0m \xc3\xa4"), "?0m \xc3\xa4");
+    EXPECT_EQ(printable("abcdef", 3), "abc...");
+    EXPECT_EQ(printable("ab\xc3\xa4", 3), "ab...");
+}
+
+}  // namespace
+}  // namespace einfer::client
