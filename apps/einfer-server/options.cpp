@@ -32,19 +32,40 @@ std::string environment_name(std::string name) {
     return variable;
 }
 
+/// A range whose bounds stand in its error message and not in every line of the help.
+template <class Number>
+CLI::Validator range(Number low, Number high) {
+    return CLI::Range(low, high).description("");
+}
+
 /// A duration option in seconds, fractions allowed.
 CLI::Option* add_seconds(CLI::App& app, const std::string& name, milliseconds& value, const std::string& text) {
     return app
         .add_option_function<double>(
             name, [&value](double seconds) { value = milliseconds(static_cast<std::int64_t>(seconds * 1000)); }, text)
-        ->check(CLI::Range(0.001, 1e9))
+        ->check(range(0.001, 1e9))
         ->type_name("SECONDS")
         ->default_str(std::to_string(value.count() / 1000));
 }
 
+/// Options as `--name TYPE [default]`; the environment variables are explained once, in the footer.
+class HelpFormatter final : public CLI::Formatter {
+public:
+    std::string make_option_opts(const CLI::Option* option) const override {
+        std::string text;
+        if (!option->get_type_name().empty() && option->get_type_size() != 0) text += ' ' + option->get_type_name();
+        if (option->get_required()) text += " (required)";
+        if (!option->get_default_str().empty()) text += " [" + option->get_default_str() + ']';
+        return text;
+    }
+};
+
 template <class Bytes>
 CLI::Option* add_bytes(CLI::App& app, const std::string& name, Bytes& value, const std::string& text) {
-    return app.add_option(name, value, text)->transform(CLI::AsSizeValue(false))->type_name("BYTES")->capture_default_str();
+    return app.add_option(name, value, text)
+        ->transform(CLI::AsSizeValue(false).description(""))
+        ->type_name("BYTES")
+        ->capture_default_str();
 }
 
 }  // namespace
@@ -54,46 +75,92 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
     const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
     options.service.jobs.workers = cores;
 
-    CLI::App app("einfer-server: computes models on encrypted data and cannot read it.\n"
-                 "Serves the v1 protocol; GET /openapi.json describes it.", "einfer-server");
+    CLI::App app(
+        "einfer-server: computes models on encrypted data and cannot read it.\n"
+        "Serves the v1 protocol; GET /openapi.json describes it.",
+        "einfer-server");
     app.set_version_flag("--version", "einfer-server " EINFER_VERSION);
     app.set_config("--config", "", "Read options from this file (TOML: a line `max-wait = 30` an option)");
-    app.footer("Every option can also be set in the environment: --max-wait is EINFER_MAX_WAIT.\n"
-               "The command line wins over the environment, and that over the config file.\n"
-               "SIGTERM and SIGINT stop gracefully: accepted jobs are kept. Exit codes: 0 stopped or checked,\n"
-               "1 cannot start or a fault, 2 bad usage.");
+    app.allow_config_extras(CLI::config_extras_mode::error);
+    app.footer(
+        "Every option can also be set in the environment: --max-wait is EINFER_MAX_WAIT.\n"
+        "The command line wins over the environment, and that over the config file.\n"
+        "SIGTERM and SIGINT stop gracefully: accepted jobs are kept. Exit codes: 0 stopped or checked,\n"
+        "1 cannot start or a fault, 2 bad usage.");
 
     std::string listen = "127.0.0.1:8000";
-    app.add_option("--listen", listen, "Address and port; port 0 takes a free one")->type_name("HOST:PORT")->capture_default_str();
-    app.add_option("--models", options.models, "Directory with the registry's *.json files")->type_name("DIR")->required();
+    app.add_option("--listen", listen, "Address and port; port 0 takes a free one")
+        ->type_name("HOST:PORT")
+        ->capture_default_str();
+    app.add_option("--models", options.models, "Directory with the registry's *.json files")
+        ->type_name("DIR")
+        ->required();
     options.service.data = "einfer-data";
-    app.add_option("--data", options.service.data, "Directory for accepted jobs; made if absent")->type_name("DIR")->capture_default_str();
+    app.add_option("--data", options.service.data, "Directory for accepted jobs; made if absent")
+        ->type_name("DIR")
+        ->capture_default_str();
     app.add_flag("--check", options.check, "Check the models, say what is wrong, and exit");
-    app.add_flag("--enable-plain", options.service.plain, "Offer POST /infer/plain, the baseline in clear (no privacy)");
+    app.add_flag("--enable-plain", options.service.plain,
+                 "Offer POST /infer/plain, the baseline in clear (no privacy)");
 
     const std::string threads = "Threads";
-    app.add_option("--workers", options.service.jobs.workers, "Threads that evaluate")->check(CLI::Range(1, 1024))->capture_default_str()->group(threads);
-    app.add_option("--io-threads", options.http.io_threads, "Threads that read, check and write")->check(CLI::Range(1, 256))->capture_default_str()->group(threads);
+    app.add_option("--workers", options.service.jobs.workers, "Threads that evaluate")
+        ->check(range(1, 1024))
+        ->type_name("N")
+        ->capture_default_str()
+        ->group(threads);
+    app.add_option("--io-threads", options.http.io_threads, "Threads that read, check and write")
+        ->check(range(1, 256))
+        ->type_name("N")
+        ->capture_default_str()
+        ->group(threads);
 
     const std::string limits = "Limits";
-    app.add_option("--max-queued-jobs", options.service.jobs.max_queued_jobs, "Accepted jobs that are not final; more are 503")->check(CLI::Range(1, 10'000'000))->capture_default_str()->group(limits);
-    add_bytes(app, "--max-queued-bytes", options.service.jobs.max_queued_bytes, "Their inputs together; more are 503")->group(limits);
-    add_bytes(app, "--memory-budget", options.service.memory_budget, "Ciphertexts of requests on their way in; more are 503")->group(limits);
-    app.add_option("--max-connections", options.http.max_connections, "Connections; more are 503")->check(CLI::Range(1, 1'000'000))->capture_default_str()->group(limits);
-    add_bytes(app, "--max-header-bytes", options.http.max_header_bytes, "Header section of a request; more is 431")->check(CLI::Range(256, 1 << 20))->group(limits);
-    app.add_option("--max-attempts", options.service.jobs.max_attempts, "Evaluations of a job that kills the server before it is failed")->check(CLI::Range(1, 100))->capture_default_str()->group(limits);
+    app.add_option("--max-queued-jobs", options.service.jobs.max_queued_jobs,
+                   "Accepted jobs that are not final; more are 503")
+        ->check(range(1, 10'000'000))
+        ->type_name("N")
+        ->capture_default_str()
+        ->group(limits);
+    add_bytes(app, "--max-queued-bytes", options.service.jobs.max_queued_bytes, "Their inputs together; more are 503")
+        ->group(limits);
+    add_bytes(app, "--memory-budget", options.service.memory_budget,
+              "Ciphertexts of requests on their way in; more are 503")
+        ->group(limits);
+    app.add_option("--max-connections", options.http.max_connections, "Connections; more are 503")
+        ->check(range(1, 1'000'000))
+        ->type_name("N")
+        ->capture_default_str()
+        ->group(limits);
+    add_bytes(app, "--max-header-bytes", options.http.max_header_bytes, "Header section of a request; more is 431")
+        ->check(range(256, 1 << 20))
+        ->group(limits);
+    app.add_option("--max-attempts", options.service.jobs.max_attempts,
+                   "Evaluations of a job that kills the server before it is failed")
+        ->check(range(1, 100))
+        ->type_name("N")
+        ->capture_default_str()
+        ->group(limits);
 
     const std::string times = "Times";
-    add_seconds(app, "--header-timeout", options.http.header_timeout, "For a request's headers; longer is 408")->group(times);
-    add_seconds(app, "--body-timeout", options.http.body_timeout, "Without progress in a body; longer is 408")->group(times);
-    add_seconds(app, "--request-timeout", options.http.request_timeout, "For a whole body; longer is 408")->group(times);
-    add_seconds(app, "--write-timeout", options.http.write_timeout, "For a reply, and a second more for each 64 KiB of it")->group(times);
+    add_seconds(app, "--header-timeout", options.http.header_timeout, "For a request's headers; longer is 408")
+        ->group(times);
+    add_seconds(app, "--body-timeout", options.http.body_timeout, "Without progress in a body; longer is 408")
+        ->group(times);
+    add_seconds(app, "--request-timeout", options.http.request_timeout, "For a whole body; longer is 408")
+        ->group(times);
+    add_seconds(app, "--write-timeout", options.http.write_timeout,
+                "For a reply, and a second more for each 64 KiB of it")
+        ->group(times);
     add_seconds(app, "--idle-timeout", options.http.idle_timeout, "Between the requests of a connection")->group(times);
     milliseconds max_wait = options.http.max_wait;
     add_seconds(app, "--max-wait", max_wait, "Cap of Prefer: wait")->group(times);
-    add_seconds(app, "--result-ttl", options.service.jobs.result_ttl, "How long results are kept; then 410")->group(times);
-    add_seconds(app, "--tombstone-ttl", options.service.jobs.tombstone_ttl, "How long 410 is said; then 404")->group(times);
-    add_seconds(app, "--shutdown-grace", options.http.shutdown_grace, "For requests being answered when a stop begins")->group(times);
+    add_seconds(app, "--result-ttl", options.service.jobs.result_ttl, "How long results are kept; then 410")
+        ->group(times);
+    add_seconds(app, "--tombstone-ttl", options.service.jobs.tombstone_ttl, "How long 410 is said; then 404")
+        ->group(times);
+    add_seconds(app, "--shutdown-grace", options.http.shutdown_grace, "For requests being answered when a stop begins")
+        ->group(times);
 
     const std::string logs = "Logs (stderr; never a payload)";
     using server::LogFormat;
@@ -105,20 +172,22 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
                                                                             {"error", LogLevel::Error},
                                                                             {"off", LogLevel::Off}})
                         .description(""))
-        ->type_name("LEVEL")->default_str("info")->group(logs);
+        ->type_name("LEVEL")
+        ->default_str("info")
+        ->group(logs);
     app.add_option("--log-format", options.log_format, "text or json")
         ->transform(CLI::CheckedTransformer(
                         std::map<std::string, LogFormat>{{"text", LogFormat::Text}, {"json", LogFormat::Json}})
                         .description(""))
-        ->type_name("FORMAT")->default_str("text")->group(logs);
+        ->type_name("FORMAT")
+        ->default_str("text")
+        ->group(logs);
 
     for (CLI::Option* option : app.get_options())
         if (option->get_name().starts_with("--") && option->get_name() != "--help" && option->get_name() != "--version")
             option->envname(environment_name(option->get_name()));
-    // The variable's name is derived, so help need not repeat it for each option.
-    auto formatter = std::make_shared<CLI::Formatter>();
-    formatter->label("Env", "env");
-    formatter->column_width(32);
+    auto formatter = std::make_shared<HelpFormatter>();
+    formatter->column_width(40);
     app.formatter(formatter);
 
     try {

@@ -62,7 +62,11 @@ TEST_F(Restart, StopEndsRunningJobsAndLeavesQueuedOnes) {
     ASSERT_TRUE(gate.wait_for(sent[1].id));
     std::vector<std::future<void>> stops;
     for (int i = 0; i < 2; ++i) stops.push_back(std::async(std::launch::async, [&] { service->stop(); }));
-    while (service->submit(submission(), [](const Result<void>&) {})) std::this_thread::yield();
+    for (;;) {
+        const auto taken = service->submit(submission(), [](const Result<void>&) {});
+        if (!taken && taken.error().code == ErrorCode::ShuttingDown) break;
+        std::this_thread::yield();
+    }
     gate.open();
     for (auto& stop : stops) stop.get();
 
@@ -87,7 +91,11 @@ TEST_F(Restart, EveryCallbackComesBeforeStopReturns) {
         auto service = started();
         std::atomic<int> taken = 0, called = 0;
         auto sender = std::async(std::launch::async, [&] {
-            while (service->submit(submission(5000), [&](const Result<void>&) { ++called; })) ++taken;
+            for (;;) {
+                const auto result = service->submit(submission(5000), [&](const Result<void>&) { ++called; });
+                if (result) ++taken;
+                if (!result && result.error().code == ErrorCode::ShuttingDown) return;
+            }
         });
         while (taken < round) std::this_thread::yield();
         service->stop();
