@@ -45,7 +45,8 @@ def _shared_server(models: pathlib.Path, tmp_path_factory: pytest.TempPathFactor
 
 
 def _show_log(request: pytest.FixtureRequest, server: Server) -> None:
-    request.node.user_properties.append(("server", server))
+    start = len(server.log_text())
+    request.node.user_properties.append(("log", lambda: (str(server.log), server.log_text()[start:][-LOG_TAIL:])))
 
 
 @pytest.fixture
@@ -109,8 +110,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     report = yield
     if report.failed:
         for name, value in item.user_properties:
-            if name == "server":
-                report.sections.append((f"log {value.log}", value.log_text()[-LOG_TAIL:]))
+            if name == "log":
+                report.sections.append(value())
     return report
 
 

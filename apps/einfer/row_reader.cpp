@@ -83,9 +83,8 @@ public:
 
     /// `text` is one line with its end; it holds the end of a row unless a quoted field goes on.
     void feed(std::string_view text, std::size_t line) {
-        if (fields_.empty()) row_line_ = line;
         line_ = line;
-        if (csv_parse(&parser_, text.data(), text.size(), on_field, on_row, this) != text.size()) fail(line);
+        if (csv_parse(&parser_, text.data(), text.size(), on_field, on_row, this) != text.size()) fail(row_line_);
         settle();
     }
 
@@ -112,7 +111,8 @@ private:
 
     void settle() {
         for (const Fields& fields : std::exchange(ended_, {})) take(fields);
-        if (fields_.empty()) row_line_ = line_ + 1;
+        constexpr int row_not_begun = 0;  // of libcsv's own states
+        if (parser_.pstate == row_not_begun) row_line_ = line_ + 1;
     }
 
     void take(const Fields& fields) {

@@ -151,9 +151,10 @@ private:
             buffer_.size() == 0) {
             return reply_from(*parser);
         }
-        closed_before_reply = read.done && read.error && !parser->got_some() && is_closed(read.error);
-        close();  // also ends a write that is still under way
-        if (!read.done)
+        const bool in_time = read.done;
+        closed_before_reply = in_time && read.error && !parser->got_some() && is_closed(read.error);
+        close();  // ends what is still under way, too
+        if (!in_time)
             return Failure{ErrorKind::Timeout,
                            "no complete answer from " + server_.text() + " within " + seconds_text(timeout_)};
         if (read.error) return failure_of(read.error);

@@ -60,6 +60,9 @@ Outcome<ServerUrl> ServerUrl::parse(std::string_view text) {
     if (server.port != "80") server.authority += ':' + server.port;
 
     const auto path = url.encoded_path();
+    // Boost.URL 1.81 takes "http://host:80a" for port 80 and path "a".
+    if (!path.empty() && path.front() != '/')
+        return bad_url(text, "has a port that is not between 1 and 65535");
     server.base_path.assign(path.data(), path.size());
     while (server.base_path.ends_with('/')) server.base_path.pop_back();
     return server;

@@ -20,7 +20,8 @@ Error failure(std::string_view what, int number) {
 
 // A new name is on disk once its directory is.
 void sync_directory(const std::filesystem::path& directory) {
-    if (const FileDescriptor opened{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)}) ::fsync(opened.get());
+    if (const FileDescriptor opened{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)})
+        ::fsync(opened.get());
 }
 
 }  // namespace

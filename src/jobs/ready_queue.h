@@ -37,7 +37,8 @@ public:
     };
     /// Announces a job that is being written; arrive() has to follow unless the answer is Closed.
     [[nodiscard]] Place announce();
-    /// An announced job is on disk (a node), or was not written (an empty one). After stop() only a claimed one is taken.
+    /// An announced job is on disk (a node), or was not written (an empty one). After stop() only a claimed one is
+    /// taken.
     void arrive(Node node);
 
     /// Waits for a job; none when the queue has stopped and the claimed ones are gone. A job taken has to be given to

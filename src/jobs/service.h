@@ -19,10 +19,10 @@ using Observe = std::function<void(Event event, const Job& job)>;
 
 struct ServiceOptions {
     std::size_t workers = 1;
-    std::size_t max_queued_jobs = 256;           ///< accepted and not yet final
-    std::size_t max_queued_bytes = 512u << 20;   ///< their input bytes
-    std::size_t max_attempts = 3;                ///< a job that kills the process this often is failed (INTERNAL)
-    std::chrono::milliseconds result_ttl{3600'000};         ///< since the job finished; then it is JOB_EXPIRED
+    std::size_t max_queued_jobs = 256;               ///< accepted and not yet final
+    std::size_t max_queued_bytes = 512u << 20;       ///< their input bytes
+    std::size_t max_attempts = 3;                    ///< a job that kills the process this often is failed (INTERNAL)
+    std::chrono::milliseconds result_ttl{3600'000};  ///< since the job finished; then it is JOB_EXPIRED
     std::chrono::milliseconds tombstone_ttl{24 * 3600'000};  ///< since it expired; then it is UNKNOWN_JOB
     std::chrono::milliseconds expiry_interval{1000};
     Observe observe{};
@@ -43,13 +43,13 @@ public:
     JobService(std::unique_ptr<SqliteStore> store, Evaluate evaluate, ServiceOptions options, Clock clock);
     ~JobService();  ///< as stop()
 
-    /// Takes up unfinished jobs, oldest first, and starts the threads. They count for load(), but are taken up even when
-    /// they exceed the bounds. Before start(), submit() is refused with SHUTTING_DOWN.
+    /// Takes up unfinished jobs, oldest first, and starts the threads. They count for load(), but are taken up even
+    /// when they exceed the bounds. Before start(), submit() is refused with SHUTTING_DOWN.
     Result<void> start();
 
     /// Asks for admission: OVERLOADED at once when a bound is reached, SHUTTING_DOWN after stop(). Otherwise `done` is
-    /// called once, on the store thread, with success after the commit is on disk, or with the error; only after success is
-    /// the job handed to a worker. `done` must be quick, not throw, and not call stop().
+    /// called once, on the store thread, with success after the commit is on disk, or with the error; only after
+    /// success is the job handed to a worker. `done` must be quick, not throw, and not call stop().
     Result<void> submit(Submission submission, std::function<void(Result<void>)> done);
 
     /// As SqliteStore::find.
@@ -57,8 +57,8 @@ public:
 
     /// Calls `wake` once, from any thread, when the job `id` has become final, or at once if it is final or unknown.
     /// The returned handle forgets the wish when destroyed. At most one call of `wake`, none after the handle is gone:
-    /// destroying it waits for a call that is under way, so not under a lock that `wake` takes. It may outlive the service.
-    /// A job that stop() leaves unfinished wakes nobody.
+    /// destroying it waits for a call that is under way, so not under a lock that `wake` takes. It may outlive the
+    /// service. A job that stop() leaves unfinished wakes nobody.
     class Wait;
     std::shared_ptr<Wait> when_final(std::string_view id, std::function<void()> wake);
 
@@ -71,8 +71,8 @@ public:
     /// As SqliteStore::last_diagnostic.
     std::string store_diagnostic() const;
 
-    /// Refuses new jobs, writes those already admitted, lets running evaluations end and be written, leaves queued ones on
-    /// disk, joins the threads. Idempotent. find() goes on working.
+    /// Refuses new jobs, writes those already admitted, lets running evaluations end and be written, leaves queued ones
+    /// on disk, joins the threads. Idempotent. find() goes on working.
     void stop();
 
 private:

@@ -54,14 +54,12 @@ void Query::bind(int index, std::nullptr_t) { check(sqlite3_bind_null(statement_
 
 void Query::bind(int index, double value) { check(sqlite3_bind_double(statement_.handle_, index, value)); }
 
-void Query::bind_integer(int index, std::int64_t value) {
-    check(sqlite3_bind_int64(statement_.handle_, index, value));
-}
+void Query::bind_integer(int index, std::int64_t value) { check(sqlite3_bind_int64(statement_.handle_, index, value)); }
 
 // A null pointer would bind SQL's NULL, which an empty value is not: hence the "".
 void Query::bind(int index, std::string_view value) {
-    check(sqlite3_bind_text64(statement_.handle_, index, value.empty() ? "" : value.data(), value.size(),
-                              SQLITE_STATIC, SQLITE_UTF8));
+    check(sqlite3_bind_text64(statement_.handle_, index, value.empty() ? "" : value.data(), value.size(), SQLITE_STATIC,
+                              SQLITE_UTF8));
 }
 
 void Query::bind(int index, std::span<const std::uint8_t> value) {
@@ -83,7 +81,8 @@ std::int64_t Query::integer(int column) const { return sqlite3_column_int64(stat
 double Query::real(int column) const { return sqlite3_column_double(statement_.handle_, column); }
 
 std::string_view Query::text(int column) {
-    const auto* data = static_cast<const char*>(static_cast<const void*>(sqlite3_column_text(statement_.handle_, column)));
+    const auto* data =
+        static_cast<const char*>(static_cast<const void*>(sqlite3_column_text(statement_.handle_, column)));
     if (data == nullptr) {
         if (!is_null(column)) throw std::bad_alloc();
         return {};

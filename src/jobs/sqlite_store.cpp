@@ -33,9 +33,7 @@ Error to_error(int code) {
     return {ErrorCode::Internal, "the job store failed"};
 }
 
-std::string select_jobs(std::string_view more) {
-    return std::string("SELECT ").append(job_columns).append(more);
-}
+std::string select_jobs(std::string_view more) { return std::string("SELECT ").append(job_columns).append(more); }
 
 int number(State state) { return static_cast<int>(state); }
 
@@ -59,15 +57,10 @@ public:
         return guarded(write_mutex_, [&]() -> Result<std::vector<Result<void>>> {
             std::vector<Result<void>> results;
             results.reserve(writes.size());
-            try {
-                Transaction transaction(writer_);
+            transact([&] {
                 for (const Write& write : writes)
                     results.push_back(std::visit([this](const auto& one) { return apply_one(one); }, write));
-                transaction.commit();
-            } catch (const SqliteFailure& failure) {
-                if ((failure.code & 0xff) == SQLITE_FULL) reuse_log();
-                throw;
-            }
+            });
             return results;
         });
     }
@@ -118,15 +111,13 @@ public:
     Result<std::size_t> expire(UnixMillis finished_before, UnixMillis forget_before, std::size_t max_jobs) {
         return guarded(write_mutex_, [&]() -> Result<std::size_t> {
             std::size_t touched = 0;
-            {
-                Transaction transaction(writer_);
+            transact([&] {
                 Query(write_->drop_results, finished_before, max_jobs).run();
                 Query(write_->bury, finished_before, max_jobs).run();
                 touched += static_cast<std::size_t>(writer_.changes());
                 Query(write_->forget, forget_before, max_jobs).run();
                 touched += static_cast<std::size_t>(writer_.changes());
-                transaction.commit();
-            }
+            });
             give_back_space();
             return touched;
         });
@@ -200,8 +191,8 @@ private:
         diagnostic_ = failure.text + " (SQLite result code " + std::to_string(failure.code) + ")";
     }
 
-    /// Where `id` stands, if it may move to `to` and is at `attempt`. Nothing changes it before the transaction ends, so
-    /// that reading here and writing afterwards is a compare-and-set.
+    /// Where `id` stands, if it may move to `to` and is at `attempt`. Nothing changes it before the transaction ends,
+    /// so that reading here and writing afterwards is a compare-and-set.
     Result<std::int64_t> ready_to_move(std::string_view id, int attempt, State to) {
         Query query(write_->position, id);
         if (!query.row()) return unknown_job;
@@ -254,10 +245,20 @@ private:
     /// Checked before anything is bound: a value that SQLite refuses would take its whole batch with it.
     bool fits(const Bytes& bytes) const { return bytes.size() <= writer_.max_value_bytes() / 2; }
 
-    /// On a full disk the log cannot grow, but what it holds can move to the database file, and the log be written
-    /// from its start again: so that a result can still be stored and the job's inputs be deleted.
-    void reuse_log() {
-        sqlite3_wal_checkpoint_v2(writer_.handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+    /// All of `action`, or nothing.
+    template <class Action>
+    void transact(Action action) {
+        try {
+            Transaction transaction(writer_);
+            action();
+            transaction.commit();
+        } catch (const SqliteFailure& failure) {
+            // On a full disk the log cannot grow, but what it holds can move to the database file, and the log be
+            // written from its start again: the next try may find room to store a result and to delete inputs.
+            if ((failure.code & 0xff) == SQLITE_FULL)
+                sqlite3_wal_checkpoint_v2(writer_.handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+            throw;
+        }
     }
 
     /// A bounded step, for it moves pages; some stay free, since the next inputs need them.

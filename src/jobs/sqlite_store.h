@@ -14,8 +14,8 @@
 namespace einfer::jobs {
 
 /// One store, one process. Thread-safe: writes are serialised on one connection, reads use another and never wait for a
-/// commit. Every failure of SQLite is OVERLOADED where it means that the disk is full, failing or busy, or that there is
-/// no memory; else INTERNAL. Its texts are in last_diagnostic() only.
+/// commit. Every failure of SQLite is OVERLOADED where it means that the disk is full, failing or busy, or that there
+/// is no memory; else INTERNAL. Its texts are in last_diagnostic() only.
 class SqliteStore {
 public:
     /// Opens or creates `directory`/jobs.sqlite3 (mode 0600; the directory 0700) and its schema, and takes an exclusive
@@ -44,8 +44,8 @@ public:
     using Write = std::variant<Insert, Claim, Finish>;
 
     /// Applies `writes` in order, in one transaction with one fsync. The result has one entry a write: an error there
-    /// means that this write alone did nothing (illegal move, stale attempt, unknown id); an error of the whole means that
-    /// nothing was written.
+    /// means that this write alone did nothing (illegal move, stale attempt, unknown id); an error of the whole means
+    /// that nothing was written.
     Result<std::vector<Result<void>>> apply(std::span<const Write> writes);
 
     /// The job, or UNKNOWN_JOB: also when it belongs to another tenant. JOB_EXPIRED when its result is gone.
@@ -66,8 +66,8 @@ public:
     Result<std::vector<Unfinished>> unfinished();
 
     /// Turns jobs that finished before `finished_before` into tombstones (result deleted, JOB_EXPIRED), and forgets
-    /// tombstones of jobs that finished before `forget_before` (UNKNOWN_JOB). At most `max_jobs` of each a call; returns
-    /// how many were touched. Then gives some of the file's free space back.
+    /// tombstones of jobs that finished before `forget_before` (UNKNOWN_JOB). At most `max_jobs` of each a call;
+    /// returns how many were touched. Then gives some of the file's free space back.
     Result<std::size_t> expire(UnixMillis finished_before, UnixMillis forget_before, std::size_t max_jobs);
 
     /// What SQLite said about the latest failure: for the operator's log, never for a reply.

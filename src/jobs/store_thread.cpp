@@ -168,8 +168,7 @@ void StoreThread::retry() {
 
 void StoreThread::expire() {
     const UnixMillis finished_before = clock_() - expiry_.result_ttl.count();
-    const auto touched =
-        store_.expire(finished_before, finished_before - expiry_.tombstone_ttl.count(), expiry_step);
+    const auto touched = store_.expire(finished_before, finished_before - expiry_.tombstone_ttl.count(), expiry_step);
     // More of the same goes on at once, but after the writes that wait. A store that fails has until the next time.
     const bool more = touched && *touched >= expiry_step;
     expire_at_ = steady_clock::now() + (more ? std::chrono::milliseconds(0) : expiry_.interval);

@@ -8,8 +8,7 @@ Result<void> UnfinishedJobs::admit(const std::string& id, std::size_t bytes) {
     const std::scoped_lock lock(mutex_);
     // Jobs taken up from an earlier process may exceed the bound.
     const std::size_t room = max_bytes_ - std::min(max_bytes_, bytes_);
-    if (entries_.size() >= max_jobs_ || bytes > room)
-        return Error{ErrorCode::Overloaded, "too many jobs are waiting"};
+    if (entries_.size() >= max_jobs_ || bytes > room) return Error{ErrorCode::Overloaded, "too many jobs are waiting"};
     if (!entries_.try_emplace(id, Entry{bytes}).second) return Error{ErrorCode::Internal, "the job's id is taken"};
     bytes_ += bytes;
     return {};

@@ -24,11 +24,10 @@ public:
     }
 
     void text(std::string_view part) override {
+        input_.characters += part.size();
         if (input_.encoding_known)
             decode(part);
-        else if (input_.text.size() + part.size() > encoded_size(Encoding::Hex, max_payload_bytes_))
-            input_.too_long = true;
-        else
+        else if (input_.characters <= encoded_size(Encoding::Hex, max_payload_bytes_))
             input_.text.append(part);
     }
 
@@ -55,8 +54,9 @@ private:
         bool present = false;
         bool encoding_known = false;
         bool begun = false;
-        bool too_long = false;
-        std::optional<PayloadDecoder> decoder;  // absent when the encoding is not one we know
+        std::optional<Encoding> encoding;  // absent when it is not one we know
+        std::optional<PayloadDecoder> decoder;
+        std::size_t characters = 0;
         std::size_t bytes = 0;
         std::string text;  // held only until the encoding is known
     };
@@ -70,24 +70,30 @@ private:
         input_.begun = true;
         sink_.begin_input();
         if (const boost::json::string* text = encoding.if_string())
-            if (const auto known = encoding_from(*text)) input_.decoder.emplace(*known);
+            input_.encoding = encoding_from(*text);
+        if (input_.encoding) input_.decoder.emplace(*input_.encoding);
+    }
+
+    /// Longer than the text of any payload, well encoded or not: so the pieces that it came in do not matter.
+    [[nodiscard]] bool too_many_characters() const {
+        return input_.characters > encoded_size(*input_.encoding, max_payload_bytes_);
     }
 
     void decode(std::string_view part) {
-        if (!input_.decoder || input_.too_long) return;
+        if (!input_.decoder || too_many_characters()) return;
         input_.decoder->feed(part, [this](std::span<const std::uint8_t> bytes) {
             input_.bytes += bytes.size();
-            if (input_.bytes > max_payload_bytes_) input_.too_long = true;
-            if (!input_.too_long) sink_.input_bytes(bytes);
+            if (input_.bytes <= max_payload_bytes_) sink_.input_bytes(bytes);
         });
     }
 
-    std::optional<Error> verdict() const {
+    [[nodiscard]] std::optional<Error> verdict() const {
+        const Error too_long{ErrorCode::PayloadTooLarge, "a payload is longer than any model's largest ciphertext"};
         if (!input_.begun) return std::nullopt;  // the schema refuses the request
         if (!input_.decoder) return Error{ErrorCode::InvalidEncoding, "an encoding is \"hex\" or \"base64\""};
-        if (input_.too_long)
-            return Error{ErrorCode::PayloadTooLarge, "a payload is longer than any model's largest ciphertext"};
+        if (too_many_characters()) return too_long;
         if (const auto finished = input_.decoder->finish(); !finished) return finished.error();
+        if (input_.bytes > max_payload_bytes_) return too_long;
         return std::nullopt;
     }
 
@@ -105,7 +111,8 @@ void InferRequestParser::feed(std::string_view chunk) { reader_.feed(chunk); }
 
 Result<InferRequest> InferRequestParser::finish() {
     Result<boost::json::value> document = reader_.finish();
-    if (!document) return document.error();
+    // Without the details: where a fault was noticed depends on how the body arrived, and replies must not.
+    if (!document) return Error{document.error().code, document.error().message};
     if (const auto checked = check_schema(Schema::InferRequest, *document); !checked) return checked.error();
 
     const boost::json::object& object = document->get_object();

@@ -24,91 +24,93 @@ public:
     DomHandler(const JsonLimits& limits, StringTap* tap) : limits_(limits), tap_(tap) {}
 
     std::optional<Error> fault;
+    bool too_large = false;  // from then on only the syntax is read: a syntax error is the stronger verdict
     json::value root;
 
     bool on_document_begin(error_code&) { return true; }
     bool on_document_end(error_code&) { return true; }
 
-    bool on_array_begin(error_code& ec) { return open(json::array{}, ec); }
+    bool on_array_begin(error_code&) { return open(json::array{}); }
     bool on_array_end(std::size_t, error_code&) {
-        path_.pop_back();
+        if (!too_large) path_.pop_back();
         return true;
     }
-    bool on_object_begin(error_code& ec) { return open(json::object{}, ec); }
+    bool on_object_begin(error_code&) { return open(json::object{}); }
     bool on_object_end(std::size_t, error_code&) {
+        if (too_large) return true;
         if (tap_ != nullptr) tap_->object_end(path_);
         path_.pop_back();
         return true;
     }
 
-    bool on_key_part(std::string_view part, std::size_t, error_code& ec) { return gather(part, ec); }
-    bool on_key(std::string_view part, std::size_t, error_code& ec) {
-        if (!gather(part, ec)) return false;
-        JsonFrame& frame = path_.back();
-        frame.key = std::exchange(text_, {});
-        if (frame.container->get_object().contains(frame.key))
-            return fail({ErrorCode::MalformedJson, "an object has the same member twice"}, ec);
+    bool on_key_part(std::string_view part, std::size_t, error_code&) {
+        gather(part);
         return true;
     }
+    bool on_key(std::string_view part, std::size_t, error_code& ec) {
+        gather(part);
+        if (too_large) return true;
+        JsonFrame& frame = path_.back();
+        frame.key = std::exchange(text_, {});
+        if (!frame.container->get_object().contains(frame.key)) return true;
+        fault = Error{ErrorCode::MalformedJson, "an object has the same member twice"};
+        ec = json::error::exception;  // any code stops the parser; `fault` says why
+        return false;
+    }
 
-    bool on_string_part(std::string_view part, std::size_t, error_code& ec) {
+    bool on_string_part(std::string_view part, std::size_t, error_code&) {
+        if (too_large) return true;
         begin_string();
-        if (!tapping_) return gather(part, ec);
-        tap_->text(part);
+        if (tapping_)
+            tap_->text(part);
+        else
+            gather(part);
         return true;
     }
     bool on_string(std::string_view part, std::size_t, error_code& ec) {
-        if (!on_string_part(part, 0, ec)) return false;
+        on_string_part(part, 0, ec);
         in_string_ = false;
-        if (tapping_) {
-            tapping_ = false;
-            tap_->end();
-            return put(json::string{}, ec);
-        }
-        return put(json::string(std::exchange(text_, {})), ec);
+        if (!tapping_) return put(json::string(std::exchange(text_, {})));
+        tapping_ = false;
+        tap_->end();
+        return put(json::string{});
     }
 
     bool on_number_part(std::string_view, error_code&) { return true; }
-    bool on_int64(std::int64_t number, std::string_view, error_code& ec) { return put(number, ec); }
-    bool on_uint64(std::uint64_t number, std::string_view, error_code& ec) { return put(number, ec); }
-    bool on_double(double number, std::string_view, error_code& ec) {
-        constexpr double limit = 9.2e18;  // inside the range of int64_t
-        if (std::abs(number) < limit && std::trunc(number) == number) return put(static_cast<std::int64_t>(number), ec);
-        return put(number, ec);
+    bool on_int64(std::int64_t number, std::string_view, error_code&) { return put(number); }
+    bool on_uint64(std::uint64_t number, std::string_view, error_code&) {
+        return put(static_cast<double>(number));  // Boost calls this only above the range of int64_t
     }
-    bool on_bool(bool value, error_code& ec) { return put(value, ec); }
-    bool on_null(error_code& ec) { return put(nullptr, ec); }
+    bool on_double(double number, std::string_view, error_code&) {
+        const bool fits = number >= -0x1p63 && number < 0x1p63;
+        if (fits && std::trunc(number) == number) return put(static_cast<std::int64_t>(number));
+        return put(number);
+    }
+    bool on_bool(bool value, error_code&) { return put(value); }
+    bool on_null(error_code&) { return put(nullptr); }
     bool on_comment_part(std::string_view, error_code&) { return true; }
     bool on_comment(std::string_view, error_code&) { return true; }
 
 private:
-    bool fail(Error error, error_code& ec) {
-        fault = std::move(error);
-        ec = json::error::exception;  // any code stops the parser; `fault` says why
-        return false;
-    }
-    bool too_large(error_code& ec) {
-        return fail({ErrorCode::PayloadTooLarge, "the JSON document has more text or more values than any valid one"}, ec);
-    }
-
     void begin_string() {
         if (in_string_) return;
         in_string_ = true;
         tapping_ = tap_ != nullptr && tap_->begin(path_);
     }
 
-    bool gather(std::string_view part, error_code& ec) {
+    void gather(std::string_view part) {
+        if (too_large) return;
         text_bytes_ += part.size();
         if (text_.size() + part.size() > limits_.max_string_bytes || text_bytes_ > limits_.max_text_bytes)
-            return too_large(ec);
-        text_.append(part);
-        return true;
+            too_large = true;
+        else
+            text_.append(part);
     }
 
-    /// Stores a value where the document is being read; where it stands, or nullptr.
-    json::value* place(json::value value, error_code& ec) {
-        if (++values_ > limits_.max_values) {
-            too_large(ec);
+    /// Stores a value where the document is being read; where it stands, or nullptr when the document is too large.
+    json::value* place(json::value value) {
+        if (too_large || ++values_ > limits_.max_values) {
+            too_large = true;
             return nullptr;
         }
         if (path_.empty()) {
@@ -122,11 +124,13 @@ private:
         }
         return &frame.container->get_object().emplace(frame.key, std::move(value)).first->value();
     }
-    bool put(json::value value, error_code& ec) { return place(std::move(value), ec) != nullptr; }
-    bool open(json::value container, error_code& ec) {
-        json::value* const at = place(std::move(container), ec);
-        if (at == nullptr) return false;
-        path_.push_back({at, {}});
+    bool put(json::value value) {
+        place(std::move(value));
+        return true;
+    }
+    bool open(json::value container) {
+        json::value* const at = place(std::move(container));
+        if (at != nullptr) path_.push_back({at, {}});
         return true;
     }
 
@@ -174,6 +178,8 @@ public:
             if (ec || !parser_.done()) fail(0);
         }
         if (fault_) return *std::move(fault_);
+        if (parser_.handler().too_large)
+            return Error{ErrorCode::PayloadTooLarge, "the JSON document has more text or more values than any valid one"};
         return std::move(parser_.handler().root);
     }
 
@@ -183,7 +189,7 @@ private:
     void fail(std::size_t at) {
         fault_ = std::move(parser_.handler().fault);
         if (!fault_) fault_ = Error{ErrorCode::MalformedJson, "the body is not one well-formed JSON document"};
-        if (fault_->code == ErrorCode::MalformedJson) fault_->details.emplace_back("byte", std::to_string(offset_ + at));
+        fault_->details.emplace_back("byte", std::to_string(offset_ + at));
     }
 
     json::basic_parser<DomHandler> parser_;

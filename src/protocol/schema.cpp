@@ -2,6 +2,8 @@
 
 #include "protocol/embedded_contract.h"
 
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <valijson/adapters/boost_json_adapter.hpp>
 #include <valijson/schema.hpp>
@@ -9,6 +11,7 @@
 #include <valijson/validation_results.hpp>
 #include <valijson/validator.hpp>
 
+#include <algorithm>
 #include <array>
 #include <string>
 
@@ -90,6 +93,27 @@ std::string json_pointer(const std::vector<std::string>& context) {
     return pointer;
 }
 
+bool has_nul(const boost::json::value& value) {
+    if (const auto* array = value.if_array()) return std::any_of(array->begin(), array->end(), has_nul);
+    if (const auto* object = value.if_object())
+        return std::any_of(object->begin(), object->end(), [](const auto& member) { return has_nul(member.value()); });
+    const auto* string = value.if_string();
+    return string != nullptr && string->find('\0') != boost::json::string::npos;
+}
+
+/// The validator cuts strings at a NUL: "x\0y" would be "x" to it. U+0001 keeps the length, and no rule of ours takes
+/// either of the two characters for anything else.
+boost::json::value without_nul(boost::json::value value) {
+    if (auto* array = value.if_array()) {
+        for (auto& item : *array) item = without_nul(std::move(item));
+    } else if (auto* object = value.if_object()) {
+        for (auto& member : *object) member.value() = without_nul(std::move(member.value()));
+    } else if (auto* string = value.if_string()) {
+        std::replace(string->begin(), string->end(), '\0', '\1');
+    }
+    return value;
+}
+
 }  // namespace
 
 std::string_view schema_text(Schema schema) {
@@ -112,21 +136,23 @@ std::string_view schema_text(Schema schema) {
 std::string_view openapi_json() { return embedded::openapi; }
 
 einfer::Result<void> check_schema(Schema schema, const boost::json::value& document) {
+    if (has_nul(document)) return check_schema(schema, without_nul(document));
     thread_local valijson::Validator validator;  // it caches regular expressions and is not thread-safe
     if (validator.validate(compiled(schema), Adapter(document), nullptr)) return {};
 
     valijson::ValidationResults results;
     validator.validate(compiled(schema), Adapter(document), &results);
     std::string pointer, rule = "schema";
-    bool found = false;
+    std::size_t depth = 0;
     valijson::ValidationResults::Error violation;
     while (results.popError(violation)) {
         const std::string_view keyword = keyword_of(violation.description);
-        const std::string at = json_pointer(violation.context);
-        // The most specific violation explains best; summaries ("failed to validate item #0") have no keyword.
-        if (keyword.empty() || (found && at.size() <= pointer.size())) continue;
-        found = true;
-        pointer = at;
+        if (keyword.empty()) continue;  // a summary: "failed to validate item #0"
+        // The deepest violation explains best, and the first of those; but "not" comes of a condition on other members.
+        const std::size_t at = violation.context.size();
+        if (at < depth || (at == depth && rule != "not")) continue;
+        depth = at;
+        pointer = json_pointer(violation.context);
         rule = keyword;
     }
     return einfer::Error{ErrorCode::SchemaViolation,

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace einfer::wire {
@@ -28,6 +29,12 @@ class Words {
 public:
     Words() = default;
     explicit Words(std::size_t count) : data_(std::make_unique_for_overwrite<std::uint64_t[]>(count)), size_(count) {}
+    Words(Words&& other) noexcept : data_(std::move(other.data_)), size_(std::exchange(other.size_, 0)) {}
+    Words& operator=(Words&& other) noexcept {
+        data_ = std::move(other.data_);
+        size_ = std::exchange(other.size_, 0);
+        return *this;
+    }
     [[nodiscard]] std::uint64_t* data() { return data_.get(); }
     [[nodiscard]] const std::uint64_t* data() const { return data_.get(); }
     [[nodiscard]] std::size_t size() const { return size_; }
@@ -64,7 +71,8 @@ struct ParserLimits {
     std::size_t max_words = 0;             ///< residues of one ciphertext
     std::size_t min_size = 2;              ///< polynomials: requests have exactly 2, results may have 3
     std::size_t max_size = 2;
-    MemoryBudget* budget = nullptr;  ///< words are taken from here; full: OVERLOADED. nullptr: unbounded
+    /// Words, and a decompressor while it runs, are taken from here; full: OVERLOADED. nullptr: unbounded.
+    MemoryBudget* budget = nullptr;
 };
 
 /// Push parser of one serialized ciphertext: bytes in chunks of any size, one verdict at the end. Chunking never
@@ -79,7 +87,9 @@ public:
     void feed(std::span<const std::uint8_t> bytes);
 
     /// INVALID_CIPHERTEXT (bytes that are no strict SEAL ciphertext), PAYLOAD_TOO_LARGE (longer than
-    /// max_serialized_bytes) or OVERLOADED (budget). Call once.
+    /// max_serialized_bytes, whatever else is wrong) or OVERLOADED (budget). Call once.
+    /// A secret key sent by mistake is INVALID_CIPHERTEXT in any case, with a warning to its owner, and what the parser
+    /// held of it is overwritten; the bytes fed are the caller's to overwrite.
     [[nodiscard]] Result<Ciphertext> finish();
 
 private:
@@ -101,6 +111,7 @@ struct CiphertextRules {
 
 /// Metadata, then every word below its prime, then no second (or later) polynomial zero modulo any prime (transparent).
 /// INVALID_CIPHERTEXT, or INCOMPATIBLE_CIPHERTEXT when it is well formed for other parameters, level or scale.
+/// A scale of 1 with other parameters is no CKKS ciphertext but a public key or BGV's: INVALID_CIPHERTEXT.
 [[nodiscard]] Result<void> check_ciphertext(const Ciphertext& ciphertext, const CiphertextRules& rules);
 
 /// What write_ciphertext() needs; `words` is size·L·N residues in SEAL's order.

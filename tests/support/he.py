@@ -73,7 +73,7 @@ class TenSeal:
 
     minor = 3
 
-    def __init__(self, encryption_parameters: dict[str, Any], generator: type = sealapi.Blake2xbPRNGFactory) -> None:
+    def __init__(self, encryption_parameters: dict[str, Any]) -> None:
         self.scale = float(encryption_parameters["scale"])
         degree = encryption_parameters["poly_modulus_degree"]
         parameters = sealapi.EncryptionParameters(sealapi.SCHEME_TYPE.CKKS)
@@ -81,7 +81,6 @@ class TenSeal:
         parameters.set_coeff_modulus(
             sealapi.CoeffModulus.Create(degree, encryption_parameters["coeff_modulus_bits"])
         )
-        parameters.set_random_generator(generator())
         self.context = sealapi.SEALContext(parameters, True, sealapi.SEC_LEVEL_TYPE.TC128)
         assert self.context.parameters_set()
         self.slots = degree // 2

@@ -153,3 +153,13 @@ def get(server: Server, target: str, **headers: str) -> Reply:
 def post(server: Server, target: str, body: bytes, **headers: str) -> Reply:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return ask(server, "POST", target, body, JSON_BODY | named)
+
+
+def hold_connection(server: Server) -> Connection:
+    """A connection that the server has room for. One that was closed before may take it a moment to notice."""
+    while True:
+        connection = Connection(server)
+        connection.send(request_bytes("GET", "/health"))
+        if connection.read_reply().status == 200:
+            return connection
+        connection.close()

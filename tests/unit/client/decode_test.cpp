@@ -10,7 +10,7 @@ namespace {
 
 using client_test::small_model;
 
-constexpr protocol::EncryptionParameters reference{16384, 1073741824.0, {60, 30, 30, 60}, 2};
+const protocol::EncryptionParameters reference{16384, 1073741824.0, {60, 30, 30, 60}, 2};
 
 TEST(Resolution, FollowsTheErrorBound) {
     EXPECT_EQ(resolution(3.1e-5, reference), 1e-5);
@@ -46,7 +46,7 @@ class DecodeTest : public testing::Test {
 protected:
     const protocol::ModelDescription model = small_model();
     const he::Context context = he::Context::create(client_test::parameters(model)).value();
-    const keys::Session session = keys::Session::create(context, keys::EncryptionMode::PublicKey).value();
+    const keys::Session session = keys::Session::create(context, keys::EncryptionMode::Symmetric).value();
     const std::vector<double> one{1, 0, 0}, two{0, 2, 0};
     const std::vector<Row> rows{one, two};
 

@@ -46,7 +46,7 @@ TEST(ModelList, RefusesParametersThatAreInsecureOrNonsense) {
 
 TEST(ModelList, RefusesWhatIsNoList) {
     std::string number = protocol::models_body(Models{small_model()});
-    number.replace(number.find("0.125"), 5, "1e999");
+    number.replace(number.find("1.25E-1"), 7, "1e999");
     std::string extra = protocol::models_body(Models{small_model()});
     extra.insert(1, "\"extra\":1,");
     const std::string twice = protocol::models_body(Models{small_model(), small_model()});

@@ -262,7 +262,7 @@ TEST_F(ReplyTest, RefusesDocumentsThatAreNoJob) {
     for (int i = 0; i < 100'000; ++i) wide += "0,";
     std::string longish = "{\"job_id\":\"" + std::string(1'000'000, 'a') + "\"}";
     std::string many = "{\"result\":{";
-    for (int i = 0; i < 20'000; ++i) many += "\"" + std::to_string(i) + "\":\"a\",";
+    for (int i = 0; i < 20'000; ++i) many.append("\"").append(std::to_string(i)).append("\":\"a\",");
     for (const std::string& body : {
              std::string(), std::string("{}"), std::string("[]"), std::string("null"), std::string("\"completed\""),
              std::string("{\"job_id\":1}"), std::string("<html>"), std::string(1000, '\0'), deep, deep + "]", wide + "0]}",

@@ -42,17 +42,15 @@ private:
     struct File {
         sqlite3_file base;
         sqlite3_file* real() {
-            return static_cast<sqlite3_file*>(static_cast<void*>(static_cast<char*>(static_cast<void*>(this)) +
-                                                                 sizeof(File)));
+            return static_cast<sqlite3_file*>(
+                static_cast<void*>(static_cast<char*>(static_cast<void*>(this)) + sizeof(File)));
         }
     };
     static std::atomic<Fault>& fault() {
         static std::atomic<Fault> current{Fault::None};
         return current;
     }
-    static sqlite3_file* real(sqlite3_file* file) {
-        return static_cast<File*>(static_cast<void*>(file))->real();
-    }
+    static sqlite3_file* real(sqlite3_file* file) { return static_cast<File*>(static_cast<void*>(file))->real(); }
 
     static int open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int* out_flags) {
         auto* underlying = static_cast<sqlite3_vfs*>(vfs->pAppData);

@@ -13,8 +13,8 @@ constexpr State all_states[] = {State::Queued, State::Running, State::Completed,
 
 TEST(Job, EveryMoveIsLegalOrNot) {
     const std::set<std::pair<State, State>> legal{
-        {State::Queued, State::Running},    {State::Running, State::Running},  {State::Running, State::Completed},
-        {State::Running, State::Failed},    {State::Completed, State::Expired}, {State::Failed, State::Expired},
+        {State::Queued, State::Running}, {State::Running, State::Running},   {State::Running, State::Completed},
+        {State::Running, State::Failed}, {State::Completed, State::Expired}, {State::Failed, State::Expired},
     };
     for (const State from : all_states)
         for (const State to : all_states)
@@ -39,9 +39,8 @@ TEST(Job, NamesAndNumbersOfStates) {
 
 TEST(JobRow, DetailsSurviveEncoding) {
     using std::string_literals::operator""s;
-    for (const Details& details :
-         {Details{}, Details{{"", ""}}, Details{{"rule", "size"}, {"pointer", "/inputs/0"}},
-          Details{{"a\0b"s, "\0"s}, {std::string(300, 'x'), "\xff\x00"s}}})
+    for (const Details& details : {Details{}, Details{{"", ""}}, Details{{"rule", "size"}, {"pointer", "/inputs/0"}},
+                                   Details{{"a\0b"s, "\0"s}, {std::string(300, 'x'), "\xff\x00"s}}})
         EXPECT_EQ(decode_details(encode_details(details)), details);
 }
 

@@ -111,8 +111,8 @@ TEST(ReadyQueue, ASuspectRunsAlone) {
     queue.release(innocent);
     one.get();
     two.get();
-    EXPECT_EQ(order, (std::vector<std::string>{"end innocent", "begin suspect", "end suspect", "begin next",
-                                               "end next"}));
+    EXPECT_EQ(order,
+              (std::vector<std::string>{"end innocent", "begin suspect", "end suspect", "begin next", "end next"}));
 }
 
 TEST(ReadyQueue, PutBackGoesToTheEndUnclaimed) {

@@ -25,6 +25,7 @@ protected:
 
     TempDirectory directory_;
     ManualClock clock_;
+    Gate gate_;  // before the service, whose workers may still pass it when the test is over
     std::unique_ptr<JobService> service_;
 };
 
@@ -79,10 +80,9 @@ TEST_F(Service, ManyJobsFromManyThreads) {
 
 TEST_F(Service, OneWorkerKeepsTheOrder) {
     std::vector<std::string> order;
-    Gate gate;
     JobService& service = start([&](const Job& job, const Bytes& inputs) {
         order.push_back(job.submission.id);
-        gate.pass(job.submission.id);
+        gate_.pass(job.submission.id);
         return transform(job, inputs);
     });
     std::vector<std::string> ids;
@@ -91,38 +91,36 @@ TEST_F(Service, OneWorkerKeepsTheOrder) {
         ids.push_back(sent.id);
         ASSERT_TRUE(submit(service, std::move(sent)));
     }
-    gate.open();
+    gate_.open();
     for (const auto& id : ids) ASSERT_TRUE(wait_final(service, id));
     service.stop();
     EXPECT_EQ(order, ids);
 }
 
 TEST_F(Service, AdmissionIsBoundedInCount) {
-    Gate gate;
     ServiceOptions options;
     options.max_queued_jobs = 3;
-    JobService& service = start(gate.evaluate(), options);
+    JobService& service = start(gate_.evaluate(), options);
     std::vector<std::string> ids;
     for (int i = 0; i < 3; ++i) {
         Submission sent = submission();
         ids.push_back(sent.id);
         ASSERT_TRUE(submit(service, std::move(sent)));
     }
-    ASSERT_TRUE(gate.wait_for(ids[0]));
+    ASSERT_TRUE(gate_.wait_for(ids[0]));
     const Submission refused = submission();
     EXPECT_EQ(submit(service, refused).error().code, ErrorCode::Overloaded) << "a running job counts";
     EXPECT_EQ(service.find(refused.id, "alice").error().code, ErrorCode::UnknownJob);
     EXPECT_EQ(service.load().unfinished_jobs, 3u);
-    gate.open();
+    gate_.open();
     for (const auto& id : ids) ASSERT_TRUE(wait_final(service, id));
     EXPECT_TRUE(submit(service, refused)) << "room again";
 }
 
 TEST_F(Service, AdmissionIsBoundedInBytes) {
-    Gate gate;
     ServiceOptions options;
     options.max_queued_bytes = 1000;
-    JobService& service = start(gate.evaluate(), options);
+    JobService& service = start(gate_.evaluate(), options);
     const Submission first = submission(600), second = submission(400);
     ASSERT_TRUE(submit(service, first));
     EXPECT_EQ(submit(service, submission(401)).error().code, ErrorCode::Overloaded);
@@ -130,7 +128,7 @@ TEST_F(Service, AdmissionIsBoundedInBytes) {
     EXPECT_EQ(submit(service, submission(1)).error().code, ErrorCode::Overloaded);
     EXPECT_EQ(service.load().unfinished_bytes, 1000u);
     EXPECT_TRUE(submit(service, submission(0))) << "bytes are not jobs";
-    gate.open();
+    gate_.open();
     for (const auto& id : {first.id, second.id}) {
         ASSERT_TRUE(wait_final(service, id));
         EXPECT_EQ(find(id).state, State::Completed);
@@ -164,12 +162,11 @@ TEST_F(Service, WhateverIsThrownFailsTheJobOnly) {
 }
 
 TEST_F(Service, FaultySubmissionsAreRefused) {
-    Gate gate;
-    JobService& service = start(gate.evaluate());
+    JobService& service = start(gate_.evaluate());
     Submission sent = submission();
     ASSERT_TRUE(submit(service, sent));
     EXPECT_EQ(submit(service, sent).error().code, ErrorCode::Internal) << "its id is taken, unfinished";
-    gate.open();
+    gate_.open();
     ASSERT_TRUE(wait_final(service, sent.id));
     EXPECT_EQ(submit(service, sent).error().code, ErrorCode::Internal) << "its id is taken, finished";
     EXPECT_EQ(find(sent.id).state, State::Completed);
@@ -214,10 +211,9 @@ TEST_F(Service, ObserversSeeTheLifeOfAJob) {
         EXPECT_TRUE(!job.outcome || job.outcome->result.empty());
         throw std::runtime_error("a log that fails");
     };
-    Gate gate;
     JobService& service = start(
         [&](const Job& job, const Bytes& inputs) -> Outcome {
-            gate.pass(job.submission.id);
+            gate_.pass(job.submission.id);
             if (job.submission.model_id == "bad") throw 1;
             return transform(job, inputs);
         },
@@ -225,29 +221,27 @@ TEST_F(Service, ObserversSeeTheLifeOfAJob) {
     Submission good = submission(), bad = submission();
     bad.model_id = "bad";
     ASSERT_TRUE(submit(service, good));
-    ASSERT_TRUE(gate.wait_for(good.id));
+    ASSERT_TRUE(gate_.wait_for(good.id));
     ASSERT_TRUE(submit(service, bad));
-    gate.open();
+    gate_.open();
     ASSERT_TRUE(wait_final(service, good.id) && wait_final(service, bad.id));
     service.stop();
     // The first may have been claimed with its insert, if the worker was waiting by then.
     const State first = seen[good.id].front().second;
     EXPECT_TRUE(first == State::Queued || first == State::Running);
-    EXPECT_EQ(seen[good.id], (Seen{{Event::Accepted, first},
-                                   {Event::Started, State::Running},
-                                   {Event::Completed, State::Completed}}));
-    EXPECT_EQ(seen[bad.id], (Seen{{Event::Accepted, State::Queued},
-                                  {Event::Started, State::Running},
-                                  {Event::Failed, State::Failed}}));
+    EXPECT_EQ(seen[good.id],
+              (Seen{{Event::Accepted, first}, {Event::Started, State::Running}, {Event::Completed, State::Completed}}));
+    EXPECT_EQ(
+        seen[bad.id],
+        (Seen{{Event::Accepted, State::Queued}, {Event::Started, State::Running}, {Event::Failed, State::Failed}}));
 }
 
 TEST_F(Service, WaitersAreWokenOnceWhenTheJobIsFinal) {
-    Gate gate;
-    JobService& service = start(gate.evaluate());
+    JobService& service = start(gate_.evaluate());
     const Submission sent = submission(), other = submission();
     ASSERT_TRUE(submit(service, sent));
     ASSERT_TRUE(submit(service, other));
-    ASSERT_TRUE(gate.wait_for(sent.id));
+    ASSERT_TRUE(gate_.wait_for(sent.id));
 
     std::atomic<int> calls = 0, dropped_calls = 0;
     std::promise<State> first;
@@ -260,7 +254,7 @@ TEST_F(Service, WaitersAreWokenOnceWhenTheJobIsFinal) {
     auto dropped = service.when_final(sent.id, [&] { ++dropped_calls; });
     dropped.reset();
     EXPECT_EQ(calls, 0);
-    gate.open();
+    gate_.open();
     EXPECT_EQ(first.get_future().get(), State::Completed) << "the commit comes before the wake";
     second.get_future().get();
 
@@ -276,8 +270,7 @@ TEST_F(Service, WaitersAreWokenOnceWhenTheJobIsFinal) {
 }
 
 TEST_F(Service, AWaiterMayDropItsOwnHandle) {
-    Gate gate;
-    JobService& service = start(gate.evaluate());
+    JobService& service = start(gate_.evaluate());
     const Submission sent = submission();
     ASSERT_TRUE(submit(service, sent));
     std::shared_ptr<JobService::Wait> handle;
@@ -286,14 +279,13 @@ TEST_F(Service, AWaiterMayDropItsOwnHandle) {
         handle.reset();
         woken.set_value();
     });
-    gate.open();
+    gate_.open();
     EXPECT_EQ(woken.get_future().wait_for(patience), std::future_status::ready);
     service.stop();
 }
 
 TEST_F(Service, DroppingAHandleWaitsForItsCall) {
-    Gate gate;
-    JobService& service = start(gate.evaluate());
+    JobService& service = start(gate_.evaluate());
     const Submission sent = submission();
     ASSERT_TRUE(submit(service, sent));
     Gate waking;
@@ -302,7 +294,7 @@ TEST_F(Service, DroppingAHandleWaitsForItsCall) {
         waking.pass("wake");
         returned = true;
     });
-    gate.open();
+    gate_.open();
     ASSERT_TRUE(waking.wait_for("wake"));
     auto drop = std::async(std::launch::async, [&] {
         handle.reset();
@@ -328,15 +320,14 @@ TEST_F(Service, RacingWaitersAreAllWokenOrDropped) {
 }
 
 TEST_F(Service, AHandleMayOutliveTheService) {
-    Gate gate;
-    JobService& service = start(gate.evaluate());
+    JobService& service = start(gate_.evaluate());
     const Submission first = submission(), queued = submission();
     ASSERT_TRUE(submit(service, first));
     ASSERT_TRUE(submit(service, queued));
-    ASSERT_TRUE(gate.wait_for(first.id));
+    ASSERT_TRUE(gate_.wait_for(first.id));
     bool woken = false;
     auto handle = service.when_final(queued.id, [&] { woken = true; });
-    gate.open();
+    gate_.open();
     service_.reset();
     handle.reset();
     (void)woken;  // whether `queued` was still run is a matter of timing

@@ -13,9 +13,10 @@
 
 namespace einfer::test {
 
-/// The document as text, or the error as text.
+/// The document as text, or the error as text: without the byte, which depends on the pieces inside a token.
 [[nodiscard]] inline std::string shown(const Result<boost::json::value>& document) {
-    return document ? boost::json::serialize(*document) : text_of(document.error());
+    if (document) return boost::json::serialize(*document);
+    return code_of(document) + ": " + document.error().message;
 }
 
 template <class Feed>

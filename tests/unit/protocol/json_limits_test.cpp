@@ -67,11 +67,16 @@ TEST(JsonLimits, TextIsKeysAndStringsTogether) {
     EXPECT_EQ(verdict(text, {.max_text_bytes = 9}), "PAYLOAD_TOO_LARGE");
 }
 
-TEST(JsonLimits, OfTwoFaultsTheFirstCounts) {
-    EXPECT_EQ(verdict("[1,2,3,x", {.max_values = 3}), "PAYLOAD_TOO_LARGE");
+TEST(JsonLimits, ASyntaxErrorIsTheStrongerVerdict) {
+    EXPECT_EQ(verdict("[1,2,3,x", {.max_values = 3}), "MALFORMED_JSON");
     EXPECT_EQ(verdict("[1,x,2,3]", {.max_values = 3}), "MALFORMED_JSON");
-    EXPECT_EQ(verdict(R"({"abcd":1)", {.max_string_bytes = 3}), "PAYLOAD_TOO_LARGE");
-    EXPECT_EQ(verdict(R"({"abc":1)", {.max_string_bytes = 3}), "MALFORMED_JSON");
+    EXPECT_EQ(verdict("[1,2,3,4] 5", {.max_values = 3}), "MALFORMED_JSON");
+    EXPECT_EQ(verdict(R"({"abcd":1)", {.max_string_bytes = 3}), "MALFORMED_JSON");
+    EXPECT_EQ(verdict("\"abcdefgh\x01\"", {.max_string_bytes = 3}), "MALFORMED_JSON");
+    EXPECT_EQ(verdict("{\"abcdefgh\xff\":1}", {.max_string_bytes = 3}), "MALFORMED_JSON");
+    EXPECT_EQ(verdict("[\"abcd\"," + nested(40) + "]", {.max_string_bytes = 3}), "MALFORMED_JSON");
+    EXPECT_EQ(verdict(R"(["abcd",{"k":{"k":[null,{"x":"yz"}]}},"e"])", {.max_string_bytes = 3}), "PAYLOAD_TOO_LARGE");
+    EXPECT_EQ(verdict(R"({"abcd":{"abcd":1,"abcd":2},"b":[[1]]})", {.max_string_bytes = 3}), "PAYLOAD_TOO_LARGE");
 }
 
 TEST(JsonLimits, TheUsualOnesTakeWhatTheContractNeeds) {

@@ -193,6 +193,8 @@ TEST(CiphertextBody, ResultsMayHaveThreePolynomials) {
     const Bytes three = CiphertextFields{.size = 3}.serialize();
     auto limits = small_limits();
     limits.max_serialized_bytes = three.size();
+    limits.max_words = std::size_t{1} << 20;
+    EXPECT_EQ(verdict(parse_every_way(three, limits)), invalid_ciphertext);
     limits.max_size = 3;
     limits.max_words = 3 * 2048;
     EXPECT_EQ(verdict(parse_every_way(three, limits)), accepted);

@@ -21,7 +21,7 @@ wire::CiphertextRules model_rules() {
 }
 
 wire::ParserLimits model_limits() {
-    return {.max_serialized_bytes = 200000, .max_words = 3 * degree * 3, .min_size = 2, .max_size = 3};
+    return {.max_serialized_bytes = 200000, .max_words = 4 * degree * 3, .min_size = 2, .max_size = 3};
 }
 
 std::string_view verdict_on(const Bytes& bytes, const wire::CiphertextRules& rules) {
@@ -63,6 +63,12 @@ TEST(CheckCiphertext, SizesMustAgreeWithTheParmsId) {
     auto rules = model_rules();
     rules.poly_modulus_degree = 2048;
     EXPECT_EQ(verdict_on(honest(), rules), invalid_ciphertext);
+    // The same number of words, cut differently.
+    rules = model_rules();
+    rules.primes = std::span(primes).first(2);
+    EXPECT_EQ(verdict_on(CiphertextFields{}.serialize(), rules), accepted);
+    EXPECT_EQ(verdict_on(CiphertextFields{.poly_modulus_degree = 2048, .coeff_modulus_size = 1}.serialize(), rules),
+              invalid_ciphertext);
 }
 
 TEST(CheckCiphertext, ScaleMustBeTheVeryBits) {
@@ -135,13 +141,19 @@ TEST(CheckCiphertext, TransparentModuloAnyPrimeIsInvalid) {
 }
 
 TEST(CheckCiphertext, ErrorsNameTheField) {
-    const auto parsed =
-        wire::parse_ciphertext(CiphertextFields{.coeff_modulus_size = 3, .scale = 5.0}.serialize(), model_limits());
-    const auto result = wire::check_ciphertext(parsed.value(), model_rules());
-    ASSERT_FALSE(result);
-    ASSERT_EQ(result.error().details.size(), 1U);
-    EXPECT_EQ(result.error().details[0], std::pair(std::string("field"), std::string("scale")));
-    EXPECT_NE(result.error().message.find("GET /models"), std::string::npos);
+    const std::pair<CiphertextFields, const char*> cases[] = {
+        {{.parms_id = {1, 1, 1, 1}, .coeff_modulus_size = 3}, "parms_id"},
+        {{.poly_modulus_degree = 2048, .coeff_modulus_size = 3}, "poly_modulus_degree"},
+        {{.coeff_modulus_size = 2}, "coeff_modulus_size"},
+        {{.coeff_modulus_size = 3, .scale = 5.0}, "scale"},
+    };
+    for (const auto& [fields, name] : cases) {
+        const auto parsed = wire::parse_ciphertext(fields.serialize(), model_limits());
+        const auto result = wire::check_ciphertext(parsed.value(), model_rules());
+        ASSERT_FALSE(result);
+        ASSERT_EQ(result.error().details.size(), 1U);
+        EXPECT_EQ(result.error().details[0], std::pair(std::string("field"), std::string(name)));
+    }
 }
 
 TEST(CheckCiphertext, ACiphertextMadeByHandIsNotBelieved) {

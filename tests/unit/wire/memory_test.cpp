@@ -31,6 +31,33 @@ TEST(Memory, WordsAreTakenOnceTheMetadataIsKnown) {
     EXPECT_EQ(budget.used(), 0U) << "an abandoned parser keeps nothing";
 }
 
+TEST(Memory, IsGivenBackAtAFaultNotLater) {
+    MemoryBudget budget(1 << 20);
+    for (const std::uint8_t compression : {none, zlib, zstd}) {
+        Bytes bytes = serialized(CiphertextFields{}.body(), compression);
+        bytes.push_back(0);
+        wire::CiphertextParser parser(limits_with(budget));
+        parser.feed(std::span(bytes).first(bytes.size() - 1));
+        EXPECT_GE(budget.used(), full_words_bytes);
+        parser.feed(std::span(bytes).last(1));
+        EXPECT_EQ(budget.used(), 0U);
+        parser.feed(bytes);
+        EXPECT_EQ(budget.used(), 0U);
+        EXPECT_EQ(verdict(parser.finish()), invalid_ciphertext);
+        EXPECT_EQ(verdict(parser.finish()), invalid_ciphertext) << "asked again";
+    }
+}
+
+TEST(Memory, ATakenCiphertextIsNotTakenTwice) {
+    MemoryBudget budget(1 << 20);
+    wire::CiphertextParser parser(limits_with(budget));
+    parser.feed(CiphertextFields{}.serialize());
+    const auto first = parser.finish();
+    ASSERT_EQ(verdict(first), accepted);
+    EXPECT_EQ(verdict(parser.finish()), invalid_ciphertext);
+    EXPECT_EQ(budget.used(), full_words_bytes);
+}
+
 TEST(Memory, IsHeldAsLongAsTheCiphertextLives) {
     MemoryBudget budget(1 << 20);
     for (const std::uint8_t compression : {none, zlib, zstd}) {
