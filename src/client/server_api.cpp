@@ -21,8 +21,8 @@ using std::chrono::seconds;
 
 constexpr std::size_t max_models_reply_bytes = 8 * 1024 * 1024;
 constexpr int max_retries = 5;
-constexpr int max_reconnects = 6;             // 0.25 s doubling: about 16 s
-constexpr seconds longest_retry_after{60};    // a server that wants more is given up
+constexpr int max_reconnects = 5;           // 0.25 s doubling: about 8 s
+constexpr seconds longest_retry_after{60};  // a server that wants more is given up
 constexpr seconds wait_on_submit{30};
 constexpr seconds wait_on_poll{10};
 
@@ -86,7 +86,7 @@ Outcome<std::string> ServerApi::submit(std::string_view body, std::size_t max_re
     post.tenant = tenant_;
     post.wait = wait_within(wait_on_submit, deadline);
     post.max_reply_bytes = max_reply_bytes;
-    return request(std::move(post), deadline, 0);
+    return request(std::move(post), deadline, max_reconnects);
 }
 
 Outcome<std::string> ServerApi::job(std::string_view id, std::size_t max_reply_bytes) {

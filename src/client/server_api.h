@@ -20,14 +20,15 @@ public:
     [[nodiscard]] Outcome<std::string> models();
 
     /// POST /infer with Prefer: wait. Refused for an error reply; one with Retry-After (408, 429, 503) is retried a few
-    /// times, while `deadline` allows.
+    /// times, while `deadline` allows. So is a broken connection, over some seconds: a request whose reply was lost may
+    /// be sent again, it costs the server one evaluation.
     [[nodiscard]] Outcome<std::string> submit(std::string_view body, std::size_t max_reply_bytes, Deadline deadline);
 
-    /// GET /jobs/{id}, at once. Retried as submit().
+    /// GET /jobs/{id}, at once. Retried when the reply asks for it.
     [[nodiscard]] Outcome<std::string> job(std::string_view id, std::size_t max_reply_bytes);
 
-    /// GET /jobs/{id} with Prefer: wait. Retried as submit(), and while the server cannot be reached: a job outlives a
-    /// restart of the server.
+    /// GET /jobs/{id} with Prefer: wait. Retried as submit(), broken connections included: a job outlives a restart of the
+    /// server.
     [[nodiscard]] Outcome<std::string> wait_for_job(std::string_view id, std::size_t max_reply_bytes, Deadline deadline);
 
     [[nodiscard]] const ServerUrl& server() const { return http_.server(); }

@@ -42,6 +42,11 @@ public:
     /// The largest value in bytes that a row may hold.
     [[nodiscard]] std::size_t max_value_bytes() const;
 
+    /// Moves pages from the log to the database file; the result code, as a failure does no harm.
+    [[nodiscard]] int checkpoint(int mode) const {
+        return sqlite3_wal_checkpoint_v2(handle_, nullptr, mode, nullptr, nullptr);
+    }
+
     [[noreturn]] void fail(int code) const;
     [[nodiscard]] sqlite3* handle() const { return handle_; }
 

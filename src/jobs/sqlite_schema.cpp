@@ -10,15 +10,13 @@ constexpr const char* file_format = R"sql(
     PRAGMA auto_vacuum = INCREMENTAL;
 )sql";
 
-// The log is folded back every 2048 pages (32 MiB, a dozen jobs), not at every second job as SQLite's default of 1000
-// small pages would have it, and is cut back to 64 MiB after a large transaction.
+// The log is folded by the store itself, whose hook replaces SQLite's own automatic checkpoints (setting
+// wal_autocheckpoint here would undo that); after a large transaction it is cut back to 64 MiB.
 // secure_delete FAST: Debian's build overwrites what it deletes, which doubles the writes of every job; what is stored
 // here is encrypted under the client's key.
 constexpr const char* writer_settings = R"sql(
     PRAGMA synchronous = FULL;
     PRAGMA foreign_keys = ON;
-    PRAGMA busy_timeout = 2000;
-    PRAGMA wal_autocheckpoint = 2048;
     PRAGMA journal_size_limit = 67108864;
     PRAGMA cache_size = -16384;
     PRAGMA temp_store = MEMORY;
@@ -27,7 +25,6 @@ constexpr const char* writer_settings = R"sql(
 
 constexpr const char* reader_settings = R"sql(
     PRAGMA query_only = ON;
-    PRAGMA busy_timeout = 2000;
     PRAGMA cache_size = -4096;
     PRAGMA temp_store = MEMORY;
 )sql";
@@ -70,6 +67,7 @@ constexpr const char* tables = R"sql(
 }  // namespace
 
 Result<void> prepare_writer(SqliteConnection& connection) {
+    sqlite3_busy_timeout(connection.handle(), busy_timeout_ms);
     const std::int64_t version = connection.integer("PRAGMA user_version");
     if (version < 0 || version > schema_version)
         return Error{ErrorCode::Internal, "the job database was written by a newer version of the server (schema " +
@@ -92,6 +90,9 @@ Result<void> prepare_writer(SqliteConnection& connection) {
     return {};
 }
 
-void prepare_reader(SqliteConnection& connection) { connection.execute(reader_settings); }
+void prepare_reader(SqliteConnection& connection) {
+    sqlite3_busy_timeout(connection.handle(), busy_timeout_ms);
+    connection.execute(reader_settings);
+}
 
 }  // namespace einfer::jobs

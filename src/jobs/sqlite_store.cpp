@@ -42,7 +42,9 @@ int number(State state) { return static_cast<int>(state); }
 class SqliteStore::Impl {
 public:
     Impl(DataDirectory directory, const std::filesystem::path& file, Clock clock)
-        : directory_(std::move(directory)), clock_(std::move(clock)), writer_(file), reader_(file) {}
+        : directory_(std::move(directory)), clock_(std::move(clock)), writer_(file), reader_(file) {
+        sqlite3_wal_hook(writer_.handle(), note_log_size, &log_pages_);
+    }
 
     SqliteConnection& writer_connection() { return writer_; }
     SqliteConnection& reader_connection() { return reader_; }
@@ -255,10 +257,28 @@ private:
         } catch (const SqliteFailure& failure) {
             // On a full disk the log cannot grow, but what it holds can move to the database file, and the log be
             // written from its start again: the next try may find room to store a result and to delete inputs.
-            if ((failure.code & 0xff) == SQLITE_FULL)
-                sqlite3_wal_checkpoint_v2(writer_.handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+            if ((failure.code & 0xff) == SQLITE_FULL) (void)writer_.checkpoint(SQLITE_CHECKPOINT_PASSIVE);
             throw;
         }
+        if (log_pages_ >= log_pages_to_fold) fold_log();
+    }
+
+    static int note_log_size(void* pages, sqlite3*, const char*, int count) {
+        *static_cast<int*>(pages) = count;
+        return SQLITE_OK;
+    }
+
+    /// Moves the log's pages to the database file, so that it is written from its start again. SQLite's automatic
+    /// checkpoints find a reader in the way nearly every time when many clients poll, and the log grows without bound;
+    /// here readers are held off for the moment that it takes once the pages have been moved. It may fail without harm:
+    /// what has been committed is in the log, and the next commit tries again.
+    void fold_log() {
+        if (writer_.checkpoint(SQLITE_CHECKPOINT_PASSIVE) != SQLITE_OK) return;
+        const std::scoped_lock no_reader(read_mutex_);
+        // Another process may be reading as well, a backup for one: it is not waited for.
+        sqlite3_busy_timeout(writer_.handle(), 0);
+        (void)writer_.checkpoint(SQLITE_CHECKPOINT_RESTART);
+        sqlite3_busy_timeout(writer_.handle(), busy_timeout_ms);
     }
 
     /// A bounded step, for it moves pages; some stay free, since the next inputs need them.
@@ -272,7 +292,8 @@ private:
     const DataDirectory directory_;
     const Clock clock_;
 
-    std::mutex write_mutex_;
+    std::mutex write_mutex_;  ///< taken before read_mutex_ where both are
+    int log_pages_ = 0;
     SqliteConnection writer_;
     std::optional<WriteStatements> write_;
 

@@ -3,7 +3,7 @@
 #include "he/seal_context.h"
 
 #include <algorithm>
-#include <optional>
+#include <cmath>
 
 namespace einfer::keys {
 
@@ -33,6 +33,14 @@ public:
 
 namespace {
 
+/// Beyond any modulus, and small enough that SEAL's encoder can still sum a vector of it: SEAL takes what is infinite for
+/// something that fits.
+constexpr double beyond_any_modulus = 0x1p900;
+
+Error too_large() {
+    return {ErrorCode::Internal, "encryption failed: a value is too large for the model's parameters"};
+}
+
 template <class Serializable>
 std::vector<std::uint8_t> bytes_of(const Serializable& object) {
     std::vector<std::uint8_t> bytes(static_cast<std::size_t>(object.save_size(seal::compr_mode_type::none)));
@@ -58,6 +66,10 @@ Result<Session> Session::create(he::Context context, EncryptionMode mode) try {
 const he::Context& Session::context() const { return impl_->context; }
 
 Result<std::vector<std::uint8_t>> Session::encrypt(std::span<const double> values, double scale) const try {
+    const bool fit = std::all_of(values.begin(), values.end(), [scale](double value) {
+        return std::abs(value) * scale < beyond_any_modulus;  // false for NaN
+    });
+    if (!fit) return too_large();
     seal::Plaintext plain;
     impl_->encoder.encode(std::vector<double>(values.begin(), values.end()), scale, plain);
     if (impl_->mode == EncryptionMode::Symmetric) return bytes_of(impl_->encryptor.encrypt_symmetric(plain));
@@ -65,7 +77,7 @@ Result<std::vector<std::uint8_t>> Session::encrypt(std::span<const double> value
     impl_->encryptor.encrypt(plain, ciphertext);
     return bytes_of(ciphertext);
 } catch (const std::exception&) {
-    return Error{ErrorCode::Internal, "encryption failed: a value is too large for the model's parameters"};
+    return too_large();
 }
 
 Result<std::vector<double>> Session::decrypt(const he::Ciphertext& ciphertext, std::size_t count) const try {

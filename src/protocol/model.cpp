@@ -5,8 +5,10 @@
 #include <boost/json/array.hpp>
 #include <boost/json/value_to.hpp>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstdint>
 #include <numeric>
 
 namespace einfer::protocol {
@@ -37,6 +39,25 @@ bool all_finite(const auto& values) {
     for (const double value : values)
         if (!std::isfinite(value)) return false;
     return true;
+}
+
+/// From 27 bits on there are more than a hundred primes for every degree, and no chain within the security bounds has so
+/// many.
+constexpr int max_scarce_bits = 26;
+
+bool is_prime(std::uint64_t odd) {
+    for (std::uint64_t divisor = 3; divisor * divisor <= odd; divisor += 2)
+        if (odd % divisor == 0) return false;
+    return true;
+}
+
+/// Primes of exactly `bits` bits that are 1 modulo 2N: the ones CKKS can use. For scarce ones.
+std::size_t count_primes(int bits, std::size_t degree) {
+    const std::uint64_t step = 2 * degree, end = std::uint64_t{1} << bits;
+    std::size_t count = 0;
+    for (std::uint64_t candidate = end / 2 / step * step + 1; candidate < end; candidate += step)
+        if (candidate > end / 2 && is_prime(candidate)) ++count;
+    return count;
 }
 
 }  // namespace
@@ -103,6 +124,14 @@ std::optional<ModelFault> find_fault(const ModelDescription& model) {
         return ModelFault{"/encryption_parameters/coeff_modulus_bits",
                           "sum to " + std::to_string(total) + " bits; 128-bit security at this degree allows " +
                               std::to_string(security_bound)};
+    for (const int size : bits) {
+        const auto wanted = static_cast<std::size_t>(std::count(bits.begin(), bits.end(), size));
+        if (size > max_scarce_bits) continue;
+        if (const std::size_t available = count_primes(size, degree); wanted > available)
+            return ModelFault{"/encryption_parameters/coeff_modulus_bits",
+                              "at this degree there are only " + std::to_string(available) + " usable primes of " +
+                                  std::to_string(size) + " bits"};
+    }
     const int data_bits = total - bits.back();
     if (!std::isfinite(encryption.scale) || encryption.scale < 1 || std::log2(encryption.scale) > data_bits - 2)
         return ModelFault{"/encryption_parameters/scale", "must be at least 1 and well below the data modulus"};

@@ -30,7 +30,8 @@ void fill(std::span<std::uint8_t> to, std::size_t& filled, std::span<const std::
 
 Fault secret_key_fault() {
     Fault fault = invalid(
-        "this is no ciphertext but looks like a secret key: never send it to anyone; destroy it and make new keys");
+        "this is no ciphertext but looks like a secret key or a plaintext: never send it to anyone; if it is a key, "
+        "destroy it and make new keys");
     fault.is_secret_key = true;
     return fault;
 }
@@ -124,15 +125,20 @@ MaybeFault CiphertextBody::read_metadata() {
     return take_memory(count);
 }
 
+MaybeFault CiphertextBody::reserve(std::uint64_t bytes) {
+    if (bytes > memory_.bytes() && !memory_.grow(bytes - memory_.bytes())) return out_of_memory();
+    return std::nullopt;
+}
+
 MaybeFault CiphertextBody::take_memory(std::uint64_t word_count) {
-    Reservation memory = limits_.budget == nullptr ? Reservation() : Reservation(*limits_.budget);
-    if (!memory.grow(8 * word_count)) return out_of_memory();
+    if (const MaybeFault fault = reserve(8 * word_count)) return fault;
+    memory_.shrink_to(8 * word_count);
     try {
         ciphertext_.words = Words(word_count);
     } catch (const std::bad_alloc&) {
         return out_of_memory();
     }
-    ciphertext_.memory = std::move(memory);
+    ciphertext_.memory = std::move(memory_);
     return std::nullopt;
 }
 

@@ -34,8 +34,8 @@ protected:
     /// Takes the decompressor's memory from the budget, once, before anything is inflated.
     [[nodiscard]] MaybeFault reserve(std::size_t bytes);
 
-    /// Where the next output goes. Before the metadata is known only as much is inflated as that needs: its faults are
-    /// then found in the same order however the input was cut, and before any work.
+    /// Where the next output goes. Before the metadata is known only as much is inflated as that needs: what it says of
+    /// memory is then heard before what comes later, however the input was cut.
     [[nodiscard]] std::span<std::uint8_t> output(const CiphertextBody& body);
 
     WipingMemory& memory() { return memory_; }

@@ -33,6 +33,9 @@ private:
         if (header_.content_size() > body.max_size())
             return invalid("the frame's declared content is larger than any ciphertext expected here", "compression");
         body.set_declared_size(header_.content_size());
+        // Words, too, are paid for now. libzstd hands out stored blocks piece by piece but checks the frame's end first
+        // when it has all of the last one: whether a bad frame or a full budget is met first must not hang on chunks.
+        if (const MaybeFault fault = body.reserve(header_.content_size())) return fault;
         // libzstd's window is no larger than the content, its input buffer no larger than a block.
         const std::uint64_t content = std::max<std::uint64_t>(header_.content_size(), ZSTD_BLOCKSIZE_MAX);
         const std::uint64_t window = std::min(header_.window_size(), content);

@@ -293,7 +293,7 @@ TEST(ServerApi, DoesNotFollowRedirects) {
     EXPECT_EQ(other.connections(), 0);
 }
 
-TEST(ServerApi, WaitsThroughARestartOfTheServerWhenPolling) {
+TEST(ServerApi, WaitsThroughARestartOfTheServer) {
     int calls = 0;
     const FakeServer server([&](const SeenRequest&, const FakeConnection& connection) {
         if (++calls < 3) return false;
@@ -303,8 +303,11 @@ TEST(ServerApi, WaitsThroughARestartOfTheServerWhenPolling) {
     EXPECT_TRUE(api.wait_for_job("0123456789abcdef0123456789abcdef", 1000, std::chrono::steady_clock::now() + 30s));
     EXPECT_EQ(calls, 3);
     EXPECT_NE(server.seen().back().head.find("prefer: wait=5\r\n"), std::string::npos) << server.seen().back().head;
-    calls = 0;
-    EXPECT_FALSE(api.submit("{}", 1000, std::chrono::steady_clock::now() + 30s));  // not idempotent
+    calls = 1;
+    EXPECT_TRUE(api.submit("{}", 1000, std::chrono::steady_clock::now() + 30s));
+    EXPECT_EQ(calls, 3);
+    calls = -1000;
+    EXPECT_FALSE(api.models());  // a server that is not there at first is said to be so at once
 }
 
 }  // namespace

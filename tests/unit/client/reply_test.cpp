@@ -10,6 +10,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <random>
 
 namespace einfer::client {
 namespace {
@@ -276,6 +277,29 @@ TEST_F(ReplyTest, RefusesDocumentsThatAreNoJob) {
         EXPECT_EQ(reply.error().kind, ErrorKind::BadReply);
         EXPECT_LT(reply.error().message.size(), 1000u);
         ASSERT_FALSE(read_submission(body, expected)) << body.substr(0, 80);
+    }
+}
+
+TEST_F(ReplyTest, SurvivesRandomChanges) {
+    const std::string right = protocol::job_body(job, world.bytes);
+    std::minstd_rand random(20260302);
+    for (int round = 0; round < 500; ++round) {
+        std::string body = right;
+        const std::size_t interesting = body.find("\"payload\":\"") + 300;  // the envelope and the metadata
+        for (auto changes = random() % 4 + 1; changes > 0; --changes) {
+            const std::size_t at = random() % interesting;
+            switch (random() % 3) {
+                case 0: body[at] = static_cast<char>(random()); break;
+                case 1: body.erase(at, random() % 8); break;
+                default: body.insert(at, body.substr(random() % interesting, random() % 16)); break;
+            }
+        }
+        const auto reply = read_job(body, job_id, &expected);
+        if (!reply) {
+            EXPECT_EQ(reply.error().kind, ErrorKind::BadReply);
+        } else if (reply->result) {  // the change was in what says nothing
+            EXPECT_EQ(reply->result->ciphertext.words.size(), world.result.words.size());
+        }
     }
 }
 

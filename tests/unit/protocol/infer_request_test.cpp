@@ -120,7 +120,6 @@ TEST(InferRequest, DecoysAreNotDecoded) {
         probe.feed(body);
         EXPECT_TRUE(probe.finish().inputs.empty()) << body;
     }
-    // Two at once: the right one is decoded.
     EXPECT_EQ(parse_request(around(R"([{"encoding":{"encoding":"hex","payload":"00"},"payload":"00"}])")),
               violation("type", "/inputs/0/encoding"));
 }

