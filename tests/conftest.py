@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +15,8 @@ from support.server import BINARY, Server
 
 LAST_TEST = "test_every_released_code_has_been_provoked"
 LOG_TAIL = 20_000  # characters of a server's log that a failed test shows
+
+LOGS = pytest.StashKey[list[Callable[[], tuple[str, str]]]]()
 
 StartServer = Callable[..., Server]
 
@@ -45,8 +47,13 @@ def _shared_server(models: pathlib.Path, tmp_path_factory: pytest.TempPathFactor
 
 
 def _show_log(request: pytest.FixtureRequest, server: Server) -> None:
+    """Its log from here on is shown when the test fails."""
     start = len(server.log_text())
-    request.node.user_properties.append(("log", lambda: (str(server.log), server.log_text()[start:][-LOG_TAIL:])))
+
+    def tail() -> tuple[str, str]:
+        return f"log {server.log}", server.log_text()[start:][-LOG_TAIL:]
+
+    request.node.stash.setdefault(LOGS, []).append(tail)
 
 
 @pytest.fixture
@@ -106,17 +113,18 @@ def good(pair: HonestRequest) -> GoodRequest:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.failed:
-        for name, value in item.user_properties:
-            if name == "log":
-                report.sections.append(value())
+        report.sections += [tail() for tail in item.stash.get(LOGS, [])]
     return report
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The test that takes stock comes last, and only when every file that it takes stock of runs."""
+    """Marks; and the test that takes stock comes last, and only when every file that it takes stock of runs."""
+    for item in items:
+        if "start_server" in getattr(item, "fixturenames", ()):
+            item.add_marker("own_server")
     last = [item for item in items if item.name == LAST_TEST]
     items[:] = [item for item in items if item.name != LAST_TEST]
     folder = pathlib.Path(__file__).parent / "e2e"

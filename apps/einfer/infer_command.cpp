@@ -42,11 +42,10 @@ std::string stats_text(const Predictions& predictions) {
     return json::serialize(json::object{
                {"rows", predictions.values.size()},
                {"batches", predictions.batches},
-               {"seconds",
-                json::object{{"keys", timings.keys},
-                             {"encrypt", timings.encrypt},
-                             {"round_trip", timings.round_trip},
-                             {"decrypt", timings.decrypt}}},
+               {"seconds", json::object{{"keys", timings.keys},
+                                        {"encrypt", timings.encrypt},
+                                        {"round_trip", timings.round_trip},
+                                        {"decrypt", timings.decrypt}}},
                {"bytes", json::object{{"sent", predictions.bytes_sent}, {"received", predictions.bytes_received}}},
                {"error_bound", predictions.error_bound},
            }) +

@@ -21,7 +21,8 @@ std::string as_json(const JobStatus& job) {
 }
 
 std::string as_text(const JobStatus& job) {
-    std::string text = "job       " + job.id + "\nstatus    " + name(job.state) + "\ncreated   " + job.created_at + '\n';
+    std::string text =
+        "job       " + job.id + "\nstatus    " + name(job.state) + "\ncreated   " + job.created_at + '\n';
     if (!job.started_at.empty()) text += "started   " + job.started_at + '\n';
     if (!job.finished_at.empty()) text += "finished  " + job.finished_at + '\n';
     if (!job.error_code.empty()) text += "error     " + job.error_code + ": " + job.error_message + '\n';

@@ -69,8 +69,8 @@ std::string explain(const Error& error) {
         case ErrorKind::Connection: return std::string(error.what()) + " (is the server running, and --server right?)";
         case ErrorKind::Timeout: return std::string(error.what()) + " (--timeout and --job-timeout allow more)";
         case ErrorKind::Refused:
-            return "the server refused: " + (error.code().empty() ? "" : error.code() + ": ") + error.what() + " (HTTP " +
-                   std::to_string(error.http_status()) + ", request id " + error.request_id() + ")";
+            return "the server refused: " + (error.code().empty() ? "" : error.code() + ": ") + error.what() +
+                   " (HTTP " + std::to_string(error.http_status()) + ", request id " + error.request_id() + ")";
         case ErrorKind::JobFailed: return std::string(error.what()) + " (" + error.code() + ")";
     }
     return error.what();
@@ -104,7 +104,8 @@ int run_app(int argc, char** argv) {
     infer_app->add_option("--input", infer.input, "file with rows, or - for standard input")->required();
     infer_app->add_option("--output", infer.output, "file for predictions, or - for standard output")
         ->capture_default_str();
-    infer_app->add_option("--format", infer.format, "of input and output; by default the file's ending or first character")
+    infer_app
+        ->add_option("--format", infer.format, "of input and output; by default the file's ending or first character")
         ->check(CLI::IsMember({"csv", "jsonl"}));
     infer_app->add_option("--encoding", encoding, "of ciphertexts; base64 is a third smaller")
         ->check(CLI::IsMember({"hex", "base64"}))
@@ -113,7 +114,8 @@ int run_app(int argc, char** argv) {
     infer_app->add_option("--job-timeout", job_seconds, "longest time until a batch is answered, in seconds")
         ->check(CLI::Range(1.0, 604800.0))
         ->capture_default_str();
-    infer_app->add_option("--batch-size", infer.client.batch_size, "rows of one request; by default all the model allows")
+    infer_app
+        ->add_option("--batch-size", infer.client.batch_size, "rows of one request; by default all the model allows")
         ->check(CLI::Range(1, 1 << 30));
     infer_app->add_flag("--no-progress", no_progress, "no progress bar on a terminal");
     infer_app->add_option("--stats", infer.stats, "file for times and byte counts, as JSON");

@@ -47,7 +47,8 @@ std::string as_table(const std::vector<Model>& models) {
 
     std::string text;
     for (const Line& line : lines) {
-        for (std::size_t i = 0; i + 1 < line.size(); ++i) text += line[i] + std::string(widths[i] + 2 - line[i].size(), ' ');
+        for (std::size_t i = 0; i + 1 < line.size(); ++i)
+            text += line[i] + std::string(widths[i] + 2 - line[i].size(), ' ');
         text += line.back() + '\n';
     }
     return text;

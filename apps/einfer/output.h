@@ -14,8 +14,8 @@ namespace einfer::cli {
 /// is in flight is dropped; the keys go with the process.
 void end_cleanly_on_signals();
 
-/// A file that is written beside its place and put there when it is complete. "-" is standard output; what exists and is
-/// no regular file (a device, a pipe) is written directly.
+/// A file that is written beside its place and put there when it is complete. "-" is standard output; what exists and
+/// is no regular file (a device, a pipe) is written directly.
 class OutputFile {
 public:
     /// InputError when it cannot be created.

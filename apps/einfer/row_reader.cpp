@@ -56,8 +56,8 @@ public:
             first_line_ = line;
         }
         if (row.size() != table_.dimension)
-            throw InputError(at_line(line) + ": " + std::to_string(row.size()) + " numbers, but " + at_line(first_line_) +
-                             " has " + std::to_string(table_.dimension));
+            throw InputError(at_line(line) + ": " + std::to_string(row.size()) + " numbers, but " +
+                             at_line(first_line_) + " has " + std::to_string(table_.dimension));
         table_.values.insert(table_.values.end(), row.begin(), row.end());
     }
 
@@ -137,9 +137,9 @@ private:
 
     csv_parser parser_{};
     TableBuilder builder_{RowFormat::Csv};
-    Fields fields_;               // of the row being read
-    std::vector<Fields> ended_;   // rows that are complete
-    std::size_t row_line_ = 1;    // where the row being read began
+    Fields fields_;              // of the row being read
+    std::vector<Fields> ended_;  // rows that are complete
+    std::size_t row_line_ = 1;   // where the row being read began
     std::size_t line_ = 0;
     bool first_row_ = true;
 };

@@ -1,12 +1,12 @@
-// Encrypted inference from C++: rows are encrypted here, evaluated by a server that cannot read them, and the answers are
-// decrypted here.
+// Encrypted inference from C++: rows are encrypted here, evaluated by a server that cannot read them, and the answers
+// are decrypted here.
 //
 //     einfer::Client client({.server = "http://127.0.0.1:8000"});
 //     const einfer::Predictions answer = client.infer("logistic_v1", "", {{0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8}});
 //
-// What this protects, and what not: docs/threat-model.md. In short: predictions say something about the rows and, at full
-// precision, about the secret key. Do not send them to the server, or to anyone who may have the ciphertexts; and let
-// nothing that the server can see depend on whether an answer could be decrypted.
+// What this protects, and what not: docs/threat-model.md. In short: predictions say something about the rows and, at
+// full precision, about the secret key. Do not send them to the server, or to anyone who may have the ciphertexts; and
+// let nothing that the server can see depend on whether an answer could be decrypted.
 #pragma once
 
 #include "einfer/error.h"
@@ -22,9 +22,9 @@
 
 namespace einfer::inline v1 {
 
-/// A connection to one server, and the keys of one session: made at the first infer() for a set of encryption parameters,
-/// kept in memory only, wiped with the Client. One thread at a time; separate Clients are independent of one another.
-/// Calls block. Every call throws einfer::Error, and only that (std::bad_alloc aside).
+/// A connection to one server, and the keys of one session: made at the first infer() for a set of encryption
+/// parameters, kept in memory only, wiped with the Client. One thread at a time; separate Clients are independent of
+/// one another. Calls block. Every call throws einfer::Error, and only that (std::bad_alloc aside).
 class EINFER_API Client {
 public:
     /// InvalidArgument for a bad option. Does not connect.
@@ -33,8 +33,8 @@ public:
     Client(Client&&) noexcept;
     Client& operator=(Client&&) noexcept;
 
-    /// What the server offers now. BadReply when a model's parameters are insecure or make no sense: then the whole list
-    /// is refused.
+    /// What the server offers now. BadReply when a model's parameters are insecure or make no sense: then the whole
+    /// list is refused.
     [[nodiscard]] std::vector<Model> models();
 
     /// Predictions for `rows`: at least one, each of the model's input_dimension finite numbers. `version` empty: the
@@ -51,8 +51,8 @@ public:
     [[nodiscard]] Predictions infer(std::string_view model_id, std::string_view version, std::span<const double> values,
                                     std::size_t dimension, const Progress& progress = {});
 
-    /// State of a job of this client's tenant, which another process may have submitted. Its result is not returned: only
-    /// the process that submitted it has the key. `id` is 32 hex digits.
+    /// State of a job of this client's tenant, which another process may have submitted. Its result is not returned:
+    /// only the process that submitted it has the key. `id` is 32 hex digits.
     [[nodiscard]] JobStatus job(std::string_view id);
 
 private:

@@ -10,8 +10,8 @@
 
 namespace einfer::inline v1 {
 
-/// what() says in one line what is wrong and what to do. It never contains rows, keys or decrypted values; parts that come
-/// from the server are free of control characters.
+/// what() says in one line what is wrong and what to do. It never contains rows, keys or decrypted values; parts that
+/// come from the server are free of control characters.
 class EINFER_API Error : public std::runtime_error {
 public:
     Error(ErrorKind kind, const std::string& message, const std::string& code = {}, int http_status = 0,

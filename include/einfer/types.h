@@ -34,8 +34,8 @@ enum class Encryption {
 };
 
 struct ClientOptions {
-    /// http://HOST[:PORT][/BASE/PATH]. HOST may be a name, an IPv4 address or an IPv6 address in brackets. No user, query
-    /// or fragment. https is not supported in this version: use a tunnel or a local proxy that speaks TLS.
+    /// http://HOST[:PORT][/BASE/PATH]. HOST may be a name, an IPv4 address or an IPv6 address in brackets. No user,
+    /// query or fragment. https is not supported in this version: use a tunnel or a local proxy that speaks TLS.
     std::string server = "http://127.0.0.1:8000";
     /// Sent as X-Tenant-ID: 1 to 128 of A-Z a-z 0-9 . _ - ; empty: the server's default tenant.
     std::string tenant{};
@@ -64,9 +64,9 @@ struct Model {
     double bias = 0;
     std::array<double, 3> coefficients{};  ///< c0, c1, c2
 
-    std::size_t poly_modulus_degree = 0;  ///< N
+    std::size_t poly_modulus_degree = 0;    ///< N
     std::vector<int> coeff_modulus_bits{};  ///< the last is the key-switching prime
-    double scale = 0;                     ///< of every encrypted input
+    double scale = 0;                       ///< of every encrypted input
 };
 
 /// Seconds, summed over all batches.
@@ -87,12 +87,12 @@ struct Predictions {
     double resolution = 0;
     std::size_t batches = 0;
     Timings timings{};
-    std::uint64_t bytes_sent = 0;      ///< HTTP bytes of this call, headers included
+    std::uint64_t bytes_sent = 0;  ///< HTTP bytes of this call, headers included
     std::uint64_t bytes_received = 0;
 };
 
-/// Called after each batch with the batches that are answered and the batches there are. Called on the caller's thread. An
-/// exception ends infer() and passes through it.
+/// Called after each batch with the batches that are answered and the batches there are. Called on the caller's thread.
+/// An exception ends infer() and passes through it.
 using Progress = std::function<void(std::size_t done, std::size_t total)>;
 
 enum class JobState { Queued, Running, Completed, Failed };

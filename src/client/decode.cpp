@@ -31,7 +31,8 @@ double largest_output(const protocol::ModelDescription& model, Row row) {
     double z = std::abs(model.bias);
     for (std::size_t i = 0; i < row.size(); ++i) z += std::abs(model.weights[i] * row[i]);
     const auto& c = model.coefficients;
-    // Twice, plus the largest error bound there is: rows outside of the model's bounds have larger errors than it states.
+    // Twice, plus the largest error bound there is: rows outside of the model's bounds have larger errors than it
+    // states.
     return 2 * (std::abs(c[0]) + std::abs(c[1]) * z + std::abs(c[2]) * z * z) + 1;
 }
 

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <thread>
 
 namespace einfer::client {
@@ -117,8 +118,8 @@ private:
     }
 
     Outcome<Predictions> run(const protocol::ModelDescription& model, Rows rows, const Progress& progress) {
-        const std::size_t most = options_.batch_size == 0 ? model.max_batch_size
-                                                          : std::min(options_.batch_size, model.max_batch_size);
+        const std::size_t most =
+            options_.batch_size == 0 ? model.max_batch_size : std::min(options_.batch_size, model.max_batch_size);
         const std::size_t batches = (rows.size() + most - 1) / most;
         Predictions all;
         const auto session = [&] {
@@ -127,27 +128,34 @@ private:
         }();
         if (!session) return session.error();
 
-        bool plausible = true;
+        std::optional<Failure> found;  // by decrypting
         for (std::size_t start = 0; start < rows.size(); start += most) {
             const Rows batch = rows.subspan(start, std::min(most, rows.size() - start));
             const auto result = answer(**session, model, batch, all.timings);
-            if (!result) return result.error();
-
-            const Stopwatch watch(all.timings.decrypt);
-            const auto decoded = decode(**session, *result, model, batch);
-            if (!decoded) return decoded.error();
+            if (!result) return found.value_or(result.error());
             // What decryption shows must not show in what is sent: the other batches go out as they would have.
-            plausible = plausible && decoded->plausible;
-            all.values.insert(all.values.end(), decoded->values.begin(), decoded->values.end());
-            all.error_bound = std::max(all.error_bound, result->error_bound);
-            all.resolution = std::max(all.resolution, decoded->resolution);
+            if (auto failure = append(**session, *result, model, batch, all); failure && !found) found = failure;
             ++all.batches;
             if (progress) progress(all.batches, batches);
         }
-        if (!plausible)
-            return bad_reply("it decrypts to values that the model cannot make of the rows. Either the server is wrong, or "
-                             "rows are far outside of what the model was made for");
+        if (found) return *std::move(found);
         return all;
+    }
+
+    /// Decrypts one batch into `all`.
+    static std::optional<Failure> append(const keys::Session& session, const CheckedResult& result,
+                                         const protocol::ModelDescription& model, Rows rows, Predictions& all) {
+        const Stopwatch watch(all.timings.decrypt);
+        const auto decoded = decode(session, result, model, rows);
+        if (!decoded) return decoded.error();
+        if (!decoded->plausible)
+            return bad_reply(
+                "it decrypts to values that the model cannot make of the rows. Either the server is wrong, or rows are "
+                "far outside of what the model was made for");
+        all.values.insert(all.values.end(), decoded->values.begin(), decoded->values.end());
+        all.error_bound = std::max(all.error_bound, result.error_bound);
+        all.resolution = std::max(all.resolution, decoded->resolution);
+        return std::nullopt;
     }
 
     /// The checked, still encrypted answer to one batch.
@@ -205,8 +213,9 @@ private:
                 backoff = std::min(2 * backoff, longest_backoff);
             }
             if (now >= deadline)
-                return Failure{ErrorKind::Timeout, "the job " + id + " is not final yet; it goes on at the server, but its "
-                                                   "result can be read by this client only"};
+                return Failure{ErrorKind::Timeout, "the job " + id +
+                                                       " is not final yet; it goes on at the server, but its "
+                                                       "result can be read by this client only"};
         }
     }
 

@@ -21,8 +21,8 @@ T value_of(client::Outcome<T> outcome) {
     return *std::move(outcome);
 }
 
-/// What else is thrown below (a system without random numbers, say) becomes an Error as well. What the caller's Progress
-/// throws must pass through, so it is told apart by having been thrown from there.
+/// What else is thrown below (a system without random numbers, say) becomes an Error as well. What the caller's
+/// Progress throws must pass through, so it is told apart by having been thrown from there.
 template <class Call>
 auto guarded(const Progress* progress, const Call& call) {
     bool thrown_by_progress = false;
@@ -71,9 +71,8 @@ const std::string& Error::request_id() const noexcept { return details_->request
 class Client::Impl {
 public:
     explicit Impl(ClientOptions options)
-        : engine(guarded(nullptr, [&](const Progress&) {
-              return value_of(client::Engine::create(std::move(options)));
-          })) {}
+        : engine(guarded(nullptr,
+                         [&](const Progress&) { return value_of(client::Engine::create(std::move(options))); })) {}
 
     Predictions infer(std::string_view model_id, std::string_view version,
                       std::span<const std::span<const double>> rows, const Progress& progress) {

@@ -112,8 +112,7 @@ private:
         // The system's resolver has time limits of its own, and cannot be interrupted by ours.
         error_code error;
         tcp::resolver resolver(io_);
-        const auto addresses =
-            resolver.resolve(server_.host, server_.port, tcp::resolver::numeric_service, error);
+        const auto addresses = resolver.resolve(server_.host, server_.port, tcp::resolver::numeric_service, error);
         if (error)
             return Failure{ErrorKind::Connection, "cannot find the host of " + server_.text() + ": " + error.message()};
 
@@ -201,7 +200,8 @@ private:
             error == http::error::buffer_overflow)
             return bad_reply("it is longer than any right one");
         if (is_closed(error) || error == http::error::partial_message)
-            return {ErrorKind::Connection, "the connection to " + server_.text() + " broke before the whole answer came"};
+            return {ErrorKind::Connection,
+                    "the connection to " + server_.text() + " broke before the whole answer came"};
         if (error.category() == http::make_error_code(http::error::end_of_stream).category())
             return bad_reply("it is not HTTP/1.1");
         return {ErrorKind::Connection, "the connection to " + server_.text() + " failed: " + error.message()};

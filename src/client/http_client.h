@@ -1,5 +1,5 @@
-// Blocking HTTP/1.1 over one kept connection to one server: time and size of everything are bounded. Knows nothing of the
-// protocol above it.
+// Blocking HTTP/1.1 over one kept connection to one server: time and size of everything are bounded. Knows nothing of
+// the protocol above it.
 #pragma once
 
 #include "client/failure.h"
@@ -19,12 +19,12 @@ enum class Method { Get, Post };
 
 struct HttpRequest {
     Method method = Method::Get;
-    std::string target;                 ///< "/models": the base path is put in front
-    std::string_view body{};            ///< JSON, for Post
-    std::string_view tenant{};          ///< X-Tenant-ID when not empty
-    std::string request_id{};           ///< X-Request-ID when not empty
-    std::chrono::seconds wait{0};       ///< Prefer: wait=… when positive
-    std::size_t max_reply_bytes = 0;    ///< of a body with a status below 400; otherwise max_error_bytes
+    std::string target;               ///< "/models": the base path is put in front
+    std::string_view body{};          ///< JSON, for Post
+    std::string_view tenant{};        ///< X-Tenant-ID when not empty
+    std::string request_id{};         ///< X-Request-ID when not empty
+    std::chrono::seconds wait{0};     ///< Prefer: wait=… when positive
+    std::size_t max_reply_bytes = 0;  ///< of a body with a status below 400; otherwise max_error_bytes
     /// Fewer milliseconds than the client's call timeout, when a deadline above is near.
     std::optional<std::chrono::milliseconds> timeout{};
 };
@@ -45,8 +45,9 @@ public:
     HttpClient(HttpClient&&) noexcept;
     HttpClient& operator=(HttpClient&&) noexcept;
 
-    /// Any complete reply, whatever its status. Connection or Timeout when there is none, BadReply when it is not HTTP or
-    /// too long. A kept connection that the server has closed meanwhile is replaced once. Redirects are not followed.
+    /// Any complete reply, whatever its status. Connection or Timeout when there is none, BadReply when it is not HTTP
+    /// or too long. A kept connection that the server has closed meanwhile is replaced once. Redirects are not
+    /// followed.
     [[nodiscard]] Outcome<HttpReply> call(const HttpRequest& request);
 
     [[nodiscard]] const ServerUrl& server() const;

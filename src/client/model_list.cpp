@@ -43,7 +43,8 @@ Outcome<std::vector<protocol::ModelDescription>> read_model_list(std::string_vie
     const auto document = protocol::parse_json(body, limits);
     if (!document) return bad_reply("its list of models is not JSON within bounds: " + document.error().message);
     if (const auto checked = protocol::check_schema(protocol::Schema::Models, *document); !checked)
-        return bad_reply("its list of models is not as the v1.0 contract has it: " + printable(checked.error().message));
+        return bad_reply("its list of models is not as the v1.0 contract has it: " +
+                         printable(checked.error().message));
 
     std::vector<protocol::ModelDescription> models;
     std::set<std::pair<std::string_view, std::string_view>> names;

@@ -99,7 +99,8 @@ std::size_t max_job_bytes(const Expectation& expected) {
 std::size_t max_job_bytes() {
     constexpr std::size_t degree = max_poly_modulus_degree;
     constexpr std::size_t primes = static_cast<std::size_t>(max_coeff_modulus_bits_128(degree) / min_prime_bits);
-    return protocol::encoded_size(protocol::Encoding::Hex, wire::serialized_size(3, degree, primes)) + max_envelope_bytes;
+    return protocol::encoded_size(protocol::Encoding::Hex, wire::serialized_size(3, degree, primes)) +
+           max_envelope_bytes;
 }
 
 Outcome<JobReply> read_job(std::string_view body, std::string_view job_id, const Expectation* expected) {
@@ -118,7 +119,8 @@ Outcome<JobReply> read_submission(std::string_view body, const Expectation& expe
     const json::value* status = object != nullptr ? object->if_contains("status") : nullptr;
     if (status == nullptr || *status != "accepted") return job_from(*std::move(document), payload, {}, &expected);
     if (const auto checked = protocol::check_schema(protocol::Schema::Accepted, *document); !checked)
-        return bad_reply("it does not accept the job as the v1.0 contract has it: " + printable(checked.error().message));
+        return bad_reply("it does not accept the job as the v1.0 contract has it: " +
+                         printable(checked.error().message));
     return JobReply{.status = {.id = std::string(object->at("job_id").get_string())}, .result = std::nullopt};
 }
 

@@ -23,7 +23,8 @@ Outcome<void> check_rows(Rows rows, const protocol::ModelDescription& model) {
             if (!std::isfinite(value))
                 return invalid_argument(in_row() + "has a feature that is not finite: feature " + std::to_string(j));
             if (std::abs(value) > largest)
-                return invalid_argument(in_row() + "has a feature too large for the model's encryption parameters: feature " +
+                return invalid_argument(in_row() +
+                                        "has a feature too large for the model's encryption parameters: feature " +
                                         std::to_string(j) + " is above " + to_text(largest));
         }
     }
@@ -47,7 +48,8 @@ Outcome<EncryptedBatch> encrypt_batch(const keys::Session& session, const protoc
         digest.update(*bytes);
 
         if (feature == 0) {  // all have one length: the body is taken in one piece
-            const std::size_t input = before.size() + protocol::encoded_size(encoding, bytes->size()) + after.size() + 1;
+            const std::size_t input =
+                before.size() + protocol::encoded_size(encoding, bytes->size()) + after.size() + 1;
             const std::size_t whole = batch.body.size() + model.input_dimension * input + 2;
             if (whole > max_request_bytes)
                 return invalid_argument("one request for the model " + model.model_id + " would have " +

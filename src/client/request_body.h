@@ -19,8 +19,8 @@ using Rows = std::span<const Row>;
 /// Largest body that is built: a bound on this machine's memory.
 inline constexpr std::size_t max_request_bytes = std::size_t{2} << 30;
 
-/// InvalidArgument when a row has another number of features than the model, or a number that is not finite or too large
-/// to be encrypted. Rows are named by their index from 0.
+/// InvalidArgument when a row has another number of features than the model, or a number that is not finite or too
+/// large to be encrypted. Rows are named by their index from 0.
 [[nodiscard]] Outcome<void> check_rows(Rows rows, const protocol::ModelDescription& model);
 
 struct EncryptedBatch {

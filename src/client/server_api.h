@@ -27,9 +27,10 @@ public:
     /// GET /jobs/{id}, at once. Retried when the reply asks for it.
     [[nodiscard]] Outcome<std::string> job(std::string_view id, std::size_t max_reply_bytes);
 
-    /// GET /jobs/{id} with Prefer: wait. Retried as submit(), broken connections included: a job outlives a restart of the
-    /// server.
-    [[nodiscard]] Outcome<std::string> wait_for_job(std::string_view id, std::size_t max_reply_bytes, Deadline deadline);
+    /// GET /jobs/{id} with Prefer: wait. Retried as submit(), broken connections included: a job outlives a restart of
+    /// the server.
+    [[nodiscard]] Outcome<std::string> wait_for_job(std::string_view id, std::size_t max_reply_bytes,
+                                                    Deadline deadline);
 
     [[nodiscard]] const ServerUrl& server() const { return http_.server(); }
     [[nodiscard]] std::uint64_t bytes_sent() const { return http_.bytes_sent(); }

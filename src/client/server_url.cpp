@@ -32,8 +32,9 @@ Outcome<ServerUrl> ServerUrl::parse(std::string_view text) {
     const urls::url_view url = *parsed;
 
     if (url.scheme_id() == urls::scheme::https)
-        return bad_url(text, "asks for https: TLS comes with a later version. Use http, through a tunnel or a local proxy "
-                             "that speaks TLS to the server");
+        return bad_url(text,
+                       "asks for https: TLS comes with a later version. Use http, through a tunnel or a local proxy "
+                       "that speaks TLS to the server");
     if (url.scheme_id() != urls::scheme::http || !url.has_authority())
         return bad_url(text, std::string("is not an http URL: ").append(shape));
     if (url.has_userinfo()) return bad_url(text, "has a user or a password: leave them out, the protocol has none");
@@ -61,8 +62,7 @@ Outcome<ServerUrl> ServerUrl::parse(std::string_view text) {
 
     const auto path = url.encoded_path();
     // Boost.URL 1.81 takes "http://host:80a" for port 80 and path "a".
-    if (!path.empty() && path.front() != '/')
-        return bad_url(text, "has a port that is not between 1 and 65535");
+    if (!path.empty() && path.front() != '/') return bad_url(text, "has a port that is not between 1 and 65535");
     server.base_path.assign(path.data(), path.size());
     while (server.base_path.ends_with('/')) server.base_path.pop_back();
     return server;

@@ -26,12 +26,6 @@ Result<Context> Context::create(const Parameters& parameters) try {
     return Error{ErrorCode::Internal, "the encryption parameters are not usable"};
 }
 
-bool primes_exist(const Parameters& parameters) try {
-    return !seal::CoeffModulus::Create(parameters.poly_modulus_degree, parameters.coeff_modulus_bits).empty();
-} catch (const std::exception&) {
-    return false;
-}
-
 std::size_t Context::poly_modulus_degree() const {
     return seal_->context.key_context_data()->parms().poly_modulus_degree();
 }

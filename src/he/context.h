@@ -16,9 +16,6 @@ struct Parameters {
     std::vector<int> coeff_modulus_bits;  ///< data primes in order, then the key-switching prime
 };
 
-/// Whether enough primes of the wanted sizes exist that are 1 modulo 2N. Milliseconds; no context is made.
-[[nodiscard]] bool primes_exist(const Parameters& parameters);
-
 /// A ciphertext in evaluation: NTT form, residues polynomial-major then prime-major, at the level of the first
 /// `prime_count` data primes.
 struct Ciphertext {

@@ -47,6 +47,7 @@ SealEvaluator::SealEvaluator(SealEvaluator&&) noexcept = default;
 Result<Ciphertext> SealEvaluator::weighted_sum(std::span<const Ciphertext> inputs, std::span<const double> weights,
                                                double constant, double weight_scale) const {
     return guarded(impl_->context, [&] {
+        if (inputs.size() != weights.size()) throw std::logic_error("one weight an input");
         seal::Ciphertext sum;
         for (std::size_t i = 0; i < inputs.size(); ++i) {
             if (std::round(weights[i] * weight_scale) == 0) continue;  // SEAL refuses a zero plaintext

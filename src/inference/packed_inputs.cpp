@@ -2,14 +2,25 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 namespace einfer::inference {
 namespace {
 
-// Layout, little-endian: u32 version · u32 inputs · per input: u8 generator (0: full) · 7 zero bytes · the kept residues
-// of the first polynomial · then those of the second, or 64 bytes of seed.
+// Layout, little-endian: the head · per input: u8 generator (0: full) · 7 zero bytes · the kept residues of the first
+// polynomial · then those of the second, or 64 bytes of seed.
 constexpr std::uint32_t layout_version = 1;
-constexpr std::size_t head_bytes = 8;
+
+/// What the inputs were checked against. A model that has changed under the same name must not be fed with them.
+struct Head {
+    std::uint32_t version = layout_version;
+    std::uint32_t inputs = 0;
+    std::uint64_t kept_primes = 0;
+    double scale = 0;
+    wire::ParmsId parms_id{};  ///< of the first data level
+};
+static_assert(sizeof(Head) == 56);
+
 constexpr std::size_t input_head_bytes = 8;
 
 std::size_t polynomial_bytes(std::size_t kept_primes, std::size_t degree) { return 8 * kept_primes * degree; }
@@ -48,7 +59,7 @@ private:
 }  // namespace
 
 std::size_t packed_size(std::span<const wire::Ciphertext> inputs, std::size_t kept_primes) {
-    std::size_t size = head_bytes;
+    std::size_t size = sizeof(Head);
     for (const wire::Ciphertext& input : inputs) {
         const std::size_t polynomial = polynomial_bytes(kept_primes, input.poly_modulus_degree);
         size += input_head_bytes + polynomial + (input.seed ? input.seed->bytes.size() : polynomial);
@@ -59,8 +70,12 @@ std::size_t packed_size(std::span<const wire::Ciphertext> inputs, std::size_t ke
 std::vector<std::uint8_t> pack_inputs(std::span<const wire::Ciphertext> inputs, std::size_t kept_primes) {
     std::vector<std::uint8_t> bytes(packed_size(inputs, kept_primes));
     Writer writer(bytes.data());
-    const std::uint32_t head[2] = {layout_version, static_cast<std::uint32_t>(inputs.size())};
-    writer.write(head, sizeof head);
+    Head head{.inputs = static_cast<std::uint32_t>(inputs.size()), .kept_primes = kept_primes};
+    if (!inputs.empty()) {
+        head.scale = inputs.front().scale;
+        head.parms_id = inputs.front().parms_id;
+    }
+    writer.write(&head, sizeof head);
     for (const wire::Ciphertext& input : inputs) {
         const std::uint8_t input_head[input_head_bytes] = {input.seed ? input.seed->generator : std::uint8_t{0}};
         writer.write(input_head, sizeof input_head);
@@ -78,13 +93,15 @@ std::vector<std::uint8_t> pack_inputs(std::span<const wire::Ciphertext> inputs, 
 Result<std::vector<he::Ciphertext>> unpack_inputs(std::span<const std::uint8_t> bytes, const he::Context& context,
                                                   std::size_t kept_primes, double scale) {
     Cursor cursor(bytes);
-    std::uint32_t head[2];
-    if (!cursor.read(head, sizeof head) || head[0] != layout_version) return corrupt();
+    Head head;
+    if (!cursor.read(&head, sizeof head) || head.version != layout_version || head.kept_primes != kept_primes ||
+        head.scale != scale || head.parms_id != context.parms_id(context.data_prime_count()))
+        return corrupt();
     const std::size_t degree = context.poly_modulus_degree();
     const std::size_t polynomial = polynomial_bytes(kept_primes, degree);
-    if (head[1] > cursor.left() / (input_head_bytes + polynomial)) return corrupt();
+    if (head.inputs > cursor.left() / (input_head_bytes + polynomial)) return corrupt();
 
-    std::vector<he::Ciphertext> inputs(head[1]);
+    std::vector<he::Ciphertext> inputs(head.inputs);
     std::vector<std::uint64_t> expanded;
     for (he::Ciphertext& input : inputs) {
         input.prime_count = kept_primes;
@@ -93,7 +110,10 @@ Result<std::vector<he::Ciphertext>> unpack_inputs(std::span<const std::uint8_t> 
         input.words.resize(2 * kept_primes * degree);
         std::uint64_t* const second = input.words.data() + kept_primes * degree;
         std::uint8_t input_head[input_head_bytes];
-        if (!cursor.read(input_head, sizeof input_head) || !cursor.read(input.words.data(), polynomial)) return corrupt();
+        if (!cursor.read(input_head, sizeof input_head) || !cursor.read(input.words.data(), polynomial))
+            return corrupt();
+        if (std::any_of(input_head + 1, std::end(input_head), [](std::uint8_t byte) { return byte != 0; }))
+            return corrupt();
         if (input_head[0] == 0) {
             if (!cursor.read(second, polynomial)) return corrupt();
             continue;
@@ -102,7 +122,7 @@ Result<std::vector<he::Ciphertext>> unpack_inputs(std::span<const std::uint8_t> 
         seed.generator = input_head[0];
         if (!cursor.read(seed.bytes.data(), seed.bytes.size())) return corrupt();
         expanded.resize(context.data_prime_count() * degree);
-        if (const auto done = context.expand_seed(seed, expanded); !done) return done.error();
+        if (!context.expand_seed(seed, expanded)) return corrupt();
         std::copy_n(expanded.begin(), kept_primes * degree, second);
     }
     if (cursor.left() != 0) return corrupt();

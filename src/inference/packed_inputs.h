@@ -11,14 +11,14 @@
 
 namespace einfer::inference {
 
-/// `inputs` passed wire::check_ciphertext at the context's first data level; all have scale `scale`.
+/// `inputs` passed wire::check_ciphertext at the context's first data level, and have one scale.
 [[nodiscard]] std::vector<std::uint8_t> pack_inputs(std::span<const wire::Ciphertext> inputs, std::size_t kept_primes);
 
 /// Bytes that pack_inputs() takes for `inputs`.
 [[nodiscard]] std::size_t packed_size(std::span<const wire::Ciphertext> inputs, std::size_t kept_primes);
 
 /// The ciphertexts at the level of the kept primes, seeds expanded. INTERNAL when the bytes are not what pack_inputs()
-/// wrote for these parameters.
+/// wrote for these parameters and this scale.
 [[nodiscard]] Result<std::vector<he::Ciphertext>> unpack_inputs(std::span<const std::uint8_t> bytes,
                                                                 const he::Context& context, std::size_t kept_primes,
                                                                 double scale);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <numeric>
 #include <optional>
 
@@ -15,14 +16,14 @@ constexpr double encryption_sigma = 3.2;  // SEAL's error distribution, and the 
 // SEAL takes primes just below 2^bits. This much of a bit covers the difference for a whole chain.
 constexpr double prime_slack_bits = 0.01;
 constexpr int min_weight_scale_bits = 8;
-constexpr int max_weight_scale_bits = 50;  // a scaled weight still fits a double exactly enough
+constexpr int max_weight_scale_bits = 50;    // a scaled weight still fits a double exactly enough
 constexpr double double_rounding = 0x1p-40;  // encoder and decoder work in doubles; relative
 
 /// Standard deviation in a slot of a rounding error in each coefficient of c0 and, through a ternary secret, of c1.
 double rounding_deviation(double degree) { return std::sqrt(degree * (1 + degree * 2 / 3) / 12); }
 
-/// Largest slot error of a fresh ciphertext in units of 1/scale: encoding, then the worse of public-key encryption (after
-/// SEAL's division by the special prime) and symmetric encryption.
+/// Largest slot error of a fresh ciphertext in units of 1/scale: encoding, then the worse of public-key encryption
+/// (after SEAL's division by the special prime) and symmetric encryption.
 double fresh_noise(double degree) {
     const double encoding = std::sqrt(degree / 12);
     const double symmetric = encryption_sigma * std::sqrt(degree);
@@ -50,8 +51,8 @@ double log2_of_primes(const PolynomialModel& model, std::size_t count) {
            prime_slack_bits;
 }
 
-/// |value| at `scale` fits a modulus of `modulus_bits`: below half of it, with a bit to spare for noise and for values a
-/// little beyond the bounds.
+/// |value| at `scale` fits a modulus of `modulus_bits`: below half of it, with a bit to spare for noise and for values
+/// a little beyond the bounds.
 bool fits(double value, double scale, double modulus_bits) {
     return std::log2(std::max(value, 1.0)) + std::log2(scale) + 2 <= modulus_bits;
 }
@@ -71,8 +72,8 @@ public:
             base_.affine = {scaled_form(c1, c1 * model.bias + c0)};
         }
         for (const AffineForm& form : base_.affine) reaches_.push_back(reach(form, model.input_bounds));
-        base_.value_bound = base_.quadratic() ? reaches_[0].value * reaches_[1].value + std::abs(base_.constant)
-                                              : reaches_[0].value;
+        base_.value_bound =
+            base_.quadratic() ? reaches_[0].value * reaches_[1].value + std::abs(base_.constant) : reaches_[0].value;
     }
 
     /// The smallest answer within tolerance; among equals the most exact.
@@ -91,6 +92,13 @@ public:
         return found;
     }
 
+    /// Whether some affine form has no weight left at the largest scale.
+    [[nodiscard]] bool vanishing() const {
+        return std::any_of(base_.affine.begin(), base_.affine.end(), [](const AffineForm& form) {
+            return !any_weight_left(form, std::ldexp(1.0, max_weight_scale_bits));
+        });
+    }
+
     /// The error bound of the most exact executable candidate seen by best(); infinite when there was none.
     [[nodiscard]] double closest() const { return closest_; }
 
@@ -99,6 +107,11 @@ private:
         AffineForm form{model_.weights, constant};
         for (double& weight : form.weights) weight *= factor;
         return form;
+    }
+
+    static bool any_weight_left(const AffineForm& form, double weight_scale) {
+        return std::any_of(form.weights.begin(), form.weights.end(),
+                           [weight_scale](double weight) { return std::round(weight * weight_scale) != 0; });
     }
 
     static bool better(const Plan& a, const Plan& b) {
@@ -115,9 +128,7 @@ private:
         plan.rescale = rescale;
         plan.result_primes = primes - (rescale ? 1 : 0);
         for (const AffineForm& form : plan.affine)
-            if (std::none_of(form.weights.begin(), form.weights.end(),
-                             [&](double w) { return std::round(w * plan.weight_scale) != 0; }))
-                return std::nullopt;
+            if (!any_weight_left(form, plan.weight_scale)) return std::nullopt;
 
         double scale = model_.scale * plan.weight_scale;
         for (const Reach& reached : reaches_)
@@ -125,8 +136,8 @@ private:
 
         // Inputs' noise through the weights, the weights' own rounding, the constant's rounding.
         const auto affine_error = [&](const Reach& reached) {
-            return reached.gain * fresh_noise(degree_) / model_.scale +
-                   input_bound_sum_ / (2 * plan.weight_scale) + 1 / scale + reached.value * double_rounding;
+            return reached.gain * fresh_noise(degree_) / model_.scale + input_bound_sum_ / (2 * plan.weight_scale) +
+                   1 / scale + reached.value * double_rounding;
         };
         if (!plan.quadratic()) {
             plan.result_scale = scale;
@@ -159,9 +170,17 @@ private:
     double closest_ = INFINITY;
 };
 
+/// Three digits that are never below `bound`, so that an owner can take the text as the new tolerance.
+std::string rounded_up(double bound) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.2e", bound * 1.01);
+    return text;
+}
+
 Error refusal(std::string field, std::string reason) {
     std::string message = field + ": " + reason;
-    return {ErrorCode::SchemaViolation, std::move(message), {{"field", std::move(field)}, {"reason", std::move(reason)}}};
+    return {
+        ErrorCode::SchemaViolation, std::move(message), {{"field", std::move(field)}, {"reason", std::move(reason)}}};
 }
 
 }  // namespace
@@ -173,12 +192,14 @@ Result<Plan> make_plan(const PolynomialModel& model) {
         return refusal("/activation_parameters/coefficients", "a constant activation: nothing depends on the input");
     Planner planner(model);
     if (std::optional<Plan> plan = planner.best()) return *std::move(plan);
+    if (planner.vanishing())
+        return refusal("/parameters/weights", "all are so close to zero that they round to it at every scale");
     if (std::isinf(planner.closest()))
         return refusal("/encryption_parameters",
                        "no level has room for the values at this scale: more or larger primes, a smaller scale, or "
                        "smaller input_bounds are needed");
     return refusal("/tolerance", "no executable plan is within it; the closest has an error bound of " +
-                                     std::to_string(planner.closest()));
+                                     rounded_up(planner.closest()));
 }
 
 }  // namespace einfer::inference

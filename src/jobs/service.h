@@ -19,10 +19,10 @@ using Observe = std::function<void(Event event, const Job& job)>;
 
 struct ServiceOptions {
     std::size_t workers = 1;
-    std::size_t max_queued_jobs = 256;               ///< accepted and not yet final
-    std::size_t max_queued_bytes = 512u << 20;       ///< their input bytes
-    std::size_t max_attempts = 3;                    ///< a job that kills the process this often is failed (INTERNAL)
-    std::chrono::milliseconds result_ttl{3600'000};  ///< since the job finished; then it is JOB_EXPIRED
+    std::size_t max_queued_jobs = 256;          ///< accepted and not yet final
+    std::size_t max_queued_bytes = 512u << 20;  ///< their input bytes
+    std::size_t max_attempts = 3;  ///< at least 1; a job that kills the process this often is failed (INTERNAL)
+    std::chrono::milliseconds result_ttl{3600'000};          ///< since the job finished; then it is JOB_EXPIRED
     std::chrono::milliseconds tombstone_ttl{24 * 3600'000};  ///< since it expired; then it is UNKNOWN_JOB
     std::chrono::milliseconds expiry_interval{1000};
     Observe observe{};
@@ -72,7 +72,7 @@ public:
     std::string store_diagnostic() const;
 
     /// Refuses new jobs, writes those already admitted, lets running evaluations end and be written, leaves queued ones
-    /// on disk, joins the threads. Idempotent. find() goes on working.
+    /// on disk, joins the threads. Idempotent; not from a callback. find() goes on working.
     void stop();
 
 private:

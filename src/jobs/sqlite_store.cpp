@@ -4,8 +4,11 @@
 #include "jobs/job_row.h"
 #include "jobs/sqlite_connection.h"
 #include "jobs/sqlite_schema.h"
+#include "jobs/store_statements.h"
 
 #include <algorithm>
+#include <atomic>
+#include <condition_variable>
 #include <mutex>
 #include <new>
 
@@ -33,8 +36,6 @@ Error to_error(int code) {
     return {ErrorCode::Internal, "the job store failed"};
 }
 
-std::string select_jobs(std::string_view more) { return std::string("SELECT ").append(job_columns).append(more); }
-
 int number(State state) { return static_cast<int>(state); }
 
 }  // namespace
@@ -56,7 +57,7 @@ public:
     }
 
     Result<std::vector<Result<void>>> apply(std::span<const Write> writes) {
-        return guarded(write_mutex_, [&]() -> Result<std::vector<Result<void>>> {
+        return guarded(write_lock(), [&]() -> Result<std::vector<Result<void>>> {
             std::vector<Result<void>> results;
             results.reserve(writes.size());
             transact([&] {
@@ -68,7 +69,7 @@ public:
     }
 
     Result<Job> find(std::string_view id, std::string_view tenant) {
-        return guarded(read_mutex_, [&]() -> Result<Job> {
+        return guarded(read_lock(), [&]() -> Result<Job> {
             Query query(read_->find, id, tenant);
             if (!query.row()) return unknown_job;
             Job job = read_job(query);
@@ -83,7 +84,7 @@ public:
     }
 
     Result<Job> load(std::string_view id) {
-        return guarded(read_mutex_, [&]() -> Result<Job> {
+        return guarded(read_lock(), [&]() -> Result<Job> {
             Query query(read_->load, id);
             if (!query.row()) return unknown_job;
             return read_job(query);
@@ -91,7 +92,7 @@ public:
     }
 
     Result<std::shared_ptr<const Bytes>> inputs(std::string_view id) {
-        return guarded(read_mutex_, [&]() -> Result<std::shared_ptr<const Bytes>> {
+        return guarded(read_lock(), [&]() -> Result<std::shared_ptr<const Bytes>> {
             Query query(read_->inputs, id);
             if (!query.row()) return unknown_job;
             const auto bytes = query.blob(0);
@@ -100,7 +101,7 @@ public:
     }
 
     Result<std::vector<Unfinished>> unfinished() {
-        return guarded(read_mutex_, [&]() -> Result<std::vector<Unfinished>> {
+        return guarded(read_lock(), [&]() -> Result<std::vector<Unfinished>> {
             std::vector<Unfinished> jobs;
             Query query(read_->unfinished);
             while (query.row())
@@ -111,7 +112,7 @@ public:
     }
 
     Result<std::size_t> expire(UnixMillis finished_before, UnixMillis forget_before, std::size_t max_jobs) {
-        return guarded(write_mutex_, [&]() -> Result<std::size_t> {
+        return guarded(write_lock(), [&]() -> Result<std::size_t> {
             std::size_t touched = 0;
             transact([&] {
                 Query(write_->drop_results, finished_before, max_jobs).run();
@@ -131,54 +132,18 @@ public:
     }
 
 private:
-    struct WriteStatements {
-        explicit WriteStatements(SqliteConnection& c)
-            : insert_job(c,
-                         "INSERT INTO jobs(id, tenant, model_id, model_version, encoding, request_digest, batch_size, "
-                         "seal_minor, state, attempt, created_at, started_at) "
-                         "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, iif(?9 = 1, ?11, NULL))"),
-              insert_inputs(c, "INSERT INTO job_inputs(job, bytes) VALUES(?1, ?2)"),
-              position(c, "SELECT seq, state, attempt FROM jobs WHERE id = ?1"),
-              // A clock that was set back must not make a job end before it began.
-              claim(c,
-                    "UPDATE jobs SET state = 1, attempt = ?2, "
-                    "started_at = coalesce(started_at, max(created_at, ?3)) WHERE seq = ?1"),
-              finish(c,
-                     "UPDATE jobs SET state = ?2, finished_at = max(started_at, ?3), error_bound = ?4, "
-                     "error_code = ?5, error_message = ?6, error_details = ?7 WHERE seq = ?1"),
-              insert_result(c, "INSERT INTO job_results(job, bytes) VALUES(?1, ?2)"),
-              delete_inputs(c, "DELETE FROM job_inputs WHERE job = ?1"),
-              drop_results(c,
-                           "DELETE FROM job_results WHERE job IN (SELECT seq FROM jobs WHERE state IN (2, 3) AND "
-                           "finished_at < ?1 ORDER BY finished_at, seq LIMIT ?2)"),
-              bury(c,
-                   "UPDATE jobs SET state = 4, error_bound = NULL, error_code = NULL, error_message = NULL, "
-                   "error_details = NULL WHERE seq IN (SELECT seq FROM jobs WHERE state IN (2, 3) AND "
-                   "finished_at < ?1 ORDER BY finished_at, seq LIMIT ?2)"),
-              forget(c,
-                     "DELETE FROM jobs WHERE seq IN (SELECT seq FROM jobs WHERE state = 4 AND finished_at < ?1 "
-                     "ORDER BY finished_at, seq LIMIT ?2)") {}
-        SqliteStatement insert_job, insert_inputs, position, claim, finish, insert_result, delete_inputs, drop_results,
-            bury, forget;
-    };
+    std::unique_lock<std::mutex> write_lock() { return std::unique_lock(write_mutex_); }
 
-    struct ReadStatements {
-        explicit ReadStatements(SqliteConnection& c)
-            : find(c, select_jobs(", (SELECT bytes FROM job_results WHERE job = seq) FROM jobs "
-                                  "WHERE id = ?1 AND tenant = ?2")),
-              load(c, select_jobs(" FROM jobs WHERE id = ?1")),
-              inputs(c, "SELECT bytes FROM job_inputs JOIN jobs ON job = seq WHERE id = ?1"),
-              unfinished(c,
-                         "SELECT id, attempt, coalesce((SELECT length(bytes) FROM job_inputs WHERE job = seq), 0) "
-                         "FROM jobs WHERE state IN (0, 1) ORDER BY seq") {}
-        SqliteStatement find, load, inputs, unfinished;
-    };
+    std::unique_lock<std::mutex> read_lock() {
+        std::unique_lock lock(read_mutex_);
+        folded_.wait(lock, [this] { return !folding_; });
+        return lock;
+    }
 
-    /// Runs `action` under `mutex`; what it throws becomes an Error.
+    /// Runs `action` under `lock`; what it throws becomes an Error.
     template <class Action>
-    auto guarded(std::mutex& mutex, Action action) -> decltype(action()) {
+    auto guarded(std::unique_lock<std::mutex> lock, Action action) -> decltype(action()) {
         try {
-            const std::scoped_lock lock(mutex);
             return action();
         } catch (const SqliteFailure& failure) {
             note(failure);
@@ -274,7 +239,11 @@ private:
     /// what has been committed is in the log, and the next commit tries again.
     void fold_log() {
         if (writer_.checkpoint(SQLITE_CHECKPOINT_PASSIVE) != SQLITE_OK) return;
+        // Readers that come now step back: a mutex alone is not fair, and they could keep a commit waiting for long.
+        folding_ = true;
         const std::scoped_lock no_reader(read_mutex_);
+        folding_ = false;
+        folded_.notify_all();
         // Another process may be reading as well, a backup for one: it is not waited for.
         sqlite3_busy_timeout(writer_.handle(), 0);
         (void)writer_.checkpoint(SQLITE_CHECKPOINT_RESTART);
@@ -298,6 +267,8 @@ private:
     std::optional<WriteStatements> write_;
 
     std::mutex read_mutex_;
+    std::atomic<bool> folding_ = false;
+    std::condition_variable folded_;
     SqliteConnection reader_;
     std::optional<ReadStatements> read_;
 

@@ -33,8 +33,8 @@ public:
 
 namespace {
 
-/// Beyond any modulus, and small enough that SEAL's encoder can still sum a vector of it: SEAL takes what is infinite for
-/// something that fits.
+/// Beyond any modulus, and small enough that SEAL's encoder can still sum a vector of it: SEAL takes what is infinite
+/// for something that fits.
 constexpr double beyond_any_modulus = 0x1p900;
 
 Error too_large() {
@@ -44,8 +44,8 @@ Error too_large() {
 template <class Serializable>
 std::vector<std::uint8_t> bytes_of(const Serializable& object) {
     std::vector<std::uint8_t> bytes(static_cast<std::size_t>(object.save_size(seal::compr_mode_type::none)));
-    const auto written = object.save(reinterpret_cast<seal::seal_byte*>(bytes.data()), bytes.size(),
-                                     seal::compr_mode_type::none);
+    const auto written =
+        object.save(reinterpret_cast<seal::seal_byte*>(bytes.data()), bytes.size(), seal::compr_mode_type::none);
     bytes.resize(static_cast<std::size_t>(written));
     return bytes;
 }

@@ -27,8 +27,8 @@ public:
     [[nodiscard]] const he::Context& context() const;
 
     /// Encodes `values` into the first slots (the rest are zero) at `scale`, encrypts at the first data level and
-    /// serializes, uncompressed, in SEAL's own minor version. At most N/2 values; INTERNAL when one is not finite or does not
-    /// fit the modulus.
+    /// serializes, uncompressed, in SEAL's own minor version. At most N/2 values; INTERNAL when one is not finite or
+    /// does not fit the modulus.
     [[nodiscard]] Result<std::vector<std::uint8_t>> encrypt(std::span<const double> values, double scale) const;
 
     /// The first `count` slots. The ciphertext must have passed wire::check_ciphertext for its level.

@@ -69,8 +69,7 @@ private:
     void begin_decoding(const boost::json::value& encoding) {
         input_.begun = true;
         sink_.begin_input();
-        if (const boost::json::string* text = encoding.if_string())
-            input_.encoding = encoding_from(*text);
+        if (const boost::json::string* text = encoding.if_string()) input_.encoding = encoding_from(*text);
         if (input_.encoding) input_.decoder.emplace(*input_.encoding);
     }
 

@@ -179,7 +179,8 @@ public:
         }
         if (fault_) return *std::move(fault_);
         if (parser_.handler().too_large)
-            return Error{ErrorCode::PayloadTooLarge, "the JSON document has more text or more values than any valid one"};
+            return Error{ErrorCode::PayloadTooLarge,
+                         "the JSON document has more text or more values than any valid one"};
         return std::move(parser_.handler().root);
     }
 

@@ -52,10 +52,10 @@ public:
     void feed(std::string_view chunk);
     [[nodiscard]] bool failed() const;
 
-    /// The document, or MALFORMED_JSON, or PAYLOAD_TOO_LARGE when it is well formed but exceeds a limit other than depth.
-    /// Details of MALFORMED_JSON: `byte`, where the reader noticed; within a token that depends on the chunks.
-    /// Numbers with an integral value that fits int64_t are integers, however written (1.0 is 1); all others are doubles,
-    /// infinite when beyond the range. Call once.
+    /// The document, or MALFORMED_JSON, or PAYLOAD_TOO_LARGE when it is well formed but exceeds a limit other than
+    /// depth. Details of MALFORMED_JSON: `byte`, where the reader noticed; within a token that depends on the chunks.
+    /// Numbers with an integral value that fits int64_t are integers, however written (1.0 is 1); all others are
+    /// doubles, infinite when beyond the range. Call once.
     [[nodiscard]] Result<boost::json::value> finish();
 
 private:

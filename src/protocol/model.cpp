@@ -41,8 +41,8 @@ bool all_finite(const auto& values) {
     return true;
 }
 
-/// From 27 bits on there are more than a hundred primes for every degree, and no chain within the security bounds has so
-/// many.
+/// From 27 bits on there are more than a hundred primes for every degree, and no chain within the security bounds has
+/// so many.
 constexpr int max_scarce_bits = 26;
 
 bool is_prime(std::uint64_t odd) {
@@ -114,7 +114,8 @@ std::optional<ModelFault> find_fault(const ModelDescription& model) {
     if (!std::has_single_bit(degree) || security_bound == 0)
         return ModelFault{"/encryption_parameters/poly_modulus_degree", "must be a power of two from 1024 to 32768"};
     if (bits.size() < 2)
-        return ModelFault{"/encryption_parameters/coeff_modulus_bits", "needs a data prime and the key-switching prime"};
+        return ModelFault{"/encryption_parameters/coeff_modulus_bits",
+                          "needs a data prime and the key-switching prime"};
     for (std::size_t i = 0; i < bits.size(); ++i)
         if (bits[i] < min_prime_bits || bits[i] > max_prime_bits)
             return ModelFault{"/encryption_parameters/coeff_modulus_bits/" + std::to_string(i),
@@ -140,14 +141,16 @@ std::optional<ModelFault> find_fault(const ModelDescription& model) {
         return ModelFault{"/encryption_parameters/max_multiplicative_depth",
                           "needs one data prime more than its levels: at most " + std::to_string(bits.size() - 2)};
     if (model.weights.size() != model.input_dimension)
-        return ModelFault{"/parameters/weights", std::to_string(model.weights.size()) + " weights for input_dimension " +
+        return ModelFault{"/parameters/weights", std::to_string(model.weights.size()) +
+                                                     " weights for input_dimension " +
                                                      std::to_string(model.input_dimension)};
     if (!all_finite(model.weights)) return ModelFault{"/parameters/weights", "must be finite"};
     if (!std::isfinite(model.bias)) return ModelFault{"/parameters/bias", "must be finite"};
     if (!all_finite(model.coefficients)) return ModelFault{"/activation_parameters/coefficients", "must be finite"};
     if (model.max_batch_size == 0 || model.max_batch_size > degree / 2)
-        return ModelFault{"/constraints/max_batch_size", "must be from 1 to the number of slots, poly_modulus_degree / 2 = " +
-                                                             std::to_string(degree / 2)};
+        return ModelFault{
+            "/constraints/max_batch_size",
+            "must be from 1 to the number of slots, poly_modulus_degree / 2 = " + std::to_string(degree / 2)};
     return std::nullopt;
 }
 

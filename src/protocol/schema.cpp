@@ -21,8 +21,16 @@ namespace {
 using Adapter = valijson::adapters::BoostJsonAdapter;
 
 constexpr std::array all_schemas{
-    Schema::Accepted,     Schema::Error, Schema::Health, Schema::InferPlainRequest, Schema::InferPlainResponse,
-    Schema::InferRequest, Schema::Job,   Schema::Keys,   Schema::Models,            Schema::RegistryEntry,
+    Schema::Accepted,
+    Schema::Error,
+    Schema::Health,
+    Schema::InferPlainRequest,
+    Schema::InferPlainResponse,
+    Schema::InferRequest,
+    Schema::Job,
+    Schema::Keys,
+    Schema::Models,
+    Schema::RegistryEntry,
     Schema::Result,
 };
 

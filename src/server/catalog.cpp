@@ -28,10 +28,6 @@ inference::PolynomialModel planner_view(const registry::Model& model) {
 }
 
 std::optional<protocol::ModelFault> prove(const registry::Model& model) {
-    const protocol::EncryptionParameters& encryption = model.description.encryption;
-    if (!he::primes_exist({encryption.poly_modulus_degree, encryption.coeff_modulus_bits}))
-        return protocol::ModelFault{"/encryption_parameters/coeff_modulus_bits",
-                                    "there are not enough primes of these sizes for this degree"};
     const auto plan = inference::make_plan(planner_view(model));
     if (plan) return std::nullopt;
     protocol::ModelFault fault;

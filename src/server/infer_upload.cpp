@@ -54,12 +54,15 @@ Result<std::vector<wire::Ciphertext>> InferUpload::take_ciphertexts(const Served
         .primes = context.level_primes(context.data_prime_count()),
         .scale = model.scale(),
     };
-    std::vector<wire::Ciphertext> ciphertexts;
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
         if (!inputs_[i]) return at_input(inputs_[i].error(), i);
-        if (const auto checked = wire::check_ciphertext(*inputs_[i], rules); !checked) return at_input(checked.error(), i);
         if (inputs_[i]->seal_minor != inputs_[0]->seal_minor)
             return at_input({ErrorCode::InvalidCiphertext, "the inputs were written by different SEAL versions"}, i);
+    }
+    std::vector<wire::Ciphertext> ciphertexts;
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+        if (const auto checked = wire::check_ciphertext(*inputs_[i], rules); !checked)
+            return at_input(checked.error(), i);
         ciphertexts.push_back(*std::move(inputs_[i]));
     }
     return ciphertexts;
@@ -73,10 +76,12 @@ Result<jobs::Submission> InferUpload::finish(std::string tenant) {
     const ServedModel& model = **found;
     const std::size_t max_batch_size = model.description().max_batch_size;
     if (request->batch_size > max_batch_size)
-        return Error{ErrorCode::BatchTooLarge, "batch_size is above the model's max_batch_size",
+        return Error{ErrorCode::BatchTooLarge,
+                     "batch_size is above the model's max_batch_size",
                      {{"max_batch_size", std::to_string(max_batch_size)}}};
     if (request->payloads.size() != model.description().input_dimension)
-        return Error{ErrorCode::WrongInputCount, "the model takes one ciphertext a feature",
+        return Error{ErrorCode::WrongInputCount,
+                     "the model takes one ciphertext a feature",
                      {{"expected", std::to_string(model.description().input_dimension)},
                       {"received", std::to_string(request->payloads.size())}}};
     const std::size_t largest = largest_ciphertext(model);

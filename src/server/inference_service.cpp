@@ -174,7 +174,7 @@ jobs::Outcome InferenceService::evaluate(const jobs::Job& job, const jobs::Bytes
     jobs::Outcome outcome;
     const auto model = catalog_->find(job.submission.model_id, job.submission.model_version);
     if (!model) {  // a restart with other models
-        outcome.error = Error{ErrorCode::UnknownModel, "the model is no longer served"};
+        outcome.error = Error{ErrorCode::Internal, "the model is no longer served"};
         return outcome;
     }
     auto result = compute(**model, job.submission.seal_minor, inputs);

@@ -125,20 +125,15 @@ MaybeFault CiphertextBody::read_metadata() {
     return take_memory(count);
 }
 
-MaybeFault CiphertextBody::reserve(std::uint64_t bytes) {
-    if (bytes > memory_.bytes() && !memory_.grow(bytes - memory_.bytes())) return out_of_memory();
-    return std::nullopt;
-}
-
 MaybeFault CiphertextBody::take_memory(std::uint64_t word_count) {
-    if (const MaybeFault fault = reserve(8 * word_count)) return fault;
-    memory_.shrink_to(8 * word_count);
+    Reservation memory = limits_.budget == nullptr ? Reservation() : Reservation(*limits_.budget);
+    if (!memory.grow(8 * word_count)) return out_of_memory();
     try {
         ciphertext_.words = Words(word_count);
     } catch (const std::bad_alloc&) {
         return out_of_memory();
     }
-    ciphertext_.memory = std::move(memory_);
+    ciphertext_.memory = std::move(memory);
     return std::nullopt;
 }
 

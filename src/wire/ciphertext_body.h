@@ -17,17 +17,13 @@ namespace einfer::wire {
 
 class CiphertextBody {
 public:
-    explicit CiphertextBody(const ParserLimits& limits)
-        : limits_(limits), memory_(limits.budget ? Reservation(*limits.budget) : Reservation()) {}
+    explicit CiphertextBody(const ParserLimits& limits) : limits_(limits) {}
 
     /// From the outer header; nested headers must agree.
     void set_minor(std::uint8_t minor) { ciphertext_.seal_minor = minor; }
 
     /// The body's size as declared outside of it. The metadata must come to the same, or no word is stored.
     void set_declared_size(std::uint64_t bytes) { declared_size_ = bytes; }
-
-    /// Takes memory for words ahead of the metadata, which gives back what it does not need.
-    [[nodiscard]] MaybeFault reserve(std::uint64_t bytes);
 
     /// Largest body that the limits allow.
     [[nodiscard]] std::uint64_t max_size() const;
@@ -55,7 +51,6 @@ private:
     [[nodiscard]] MaybeFault read_seed();
 
     ParserLimits limits_;
-    Reservation memory_;
     std::optional<std::uint64_t> declared_size_;
     Stage stage_ = Stage::metadata;
     std::size_t filled_ = 0;  ///< bytes of the current stage

@@ -3,6 +3,7 @@
 #include <zstd_errors.h>
 
 #include "wire/inflater.h"
+#include "wire/zstd_blocks.h"
 #include "wire/zstd_frame_header.h"
 
 #include <algorithm>
@@ -22,7 +23,7 @@ public:
             if (const MaybeFault fault = open(body)) return fault;
             if (const MaybeFault fault = inflate_step(header_.bytes(), body)) return fault;
         }
-        return inflate_step(input, body);
+        return inflate_all(input, body);
     }
 
     bool at_end() const override { return at_end_; }
@@ -33,9 +34,6 @@ private:
         if (header_.content_size() > body.max_size())
             return invalid("the frame's declared content is larger than any ciphertext expected here", "compression");
         body.set_declared_size(header_.content_size());
-        // Words, too, are paid for now. libzstd hands out stored blocks piece by piece but checks the frame's end first
-        // when it has all of the last one: whether a bad frame or a full budget is met first must not hang on chunks.
-        if (const MaybeFault fault = body.reserve(header_.content_size())) return fault;
         // libzstd's window is no larger than the content, its input buffer no larger than a block.
         const std::uint64_t content = std::max<std::uint64_t>(header_.content_size(), ZSTD_BLOCKSIZE_MAX);
         const std::uint64_t window = std::min(header_.window_size(), content);
@@ -48,9 +46,20 @@ private:
     }
 
     /// Inflates until the input is used up; the frame must not end before it.
+    MaybeFault inflate_all(std::span<const std::uint8_t> bytes, CiphertextBody& body) {
+        while (!bytes.empty()) {
+            // The metadata may say "no memory" or "a secret key", and then must say so however the input was cut.
+            const auto step = body.has_metadata() ? bytes : bytes.first(std::min(bytes.size(), blocks_.safe_step()));
+            if (const MaybeFault fault = inflate_step(step, body)) return fault;
+            if (!body.has_metadata()) blocks_.advance(step);
+            bytes = bytes.subspan(step.size());
+        }
+        return std::nullopt;
+    }
+
     MaybeFault inflate_step(std::span<const std::uint8_t> bytes, CiphertextBody& body) {
         ZSTD_inBuffer input{bytes.data(), bytes.size(), 0};
-        for (bool more = !bytes.empty(); more;) {
+        for (bool more = true; more;) {
             if (at_end_) return invalid("bytes follow the compressed data", "compression");
             const auto room = output(body);
             ZSTD_outBuffer out{room.data(), room.size(), 0};
@@ -70,6 +79,7 @@ private:
     }
 
     ZstdFrameHeader header_;
+    ZstdBlocks blocks_;
     ZSTD_DCtx* context_ = nullptr;
     bool at_end_ = false;
 };

@@ -150,7 +150,8 @@ def check_error(reply: Reply, status: int, code: str, details: dict[str, str] | 
     assert (reply.header("Allow") is not None) == (status == 405)
     check_no_leak(reply.body.decode())
     if details is not None:
-        assert {name: document["error"].get("details", {}).get(name) for name in details} == details
+        sent = document["error"].get("details", {})
+        assert {name: sent.get(name) for name in details} == details, document
     provoked.add(code)
 
 

@@ -52,7 +52,8 @@ namespace einfer::test {
     return ciphertext;
 }
 
-[[nodiscard]] inline he::Ciphertext encrypt(const keys::Session& session, const std::vector<double>& values, double scale) {
+[[nodiscard]] inline he::Ciphertext encrypt(const keys::Session& session, const std::vector<double>& values,
+                                            double scale) {
     return expand(parse(session.encrypt(values, scale).value(), session.context()), session.context());
 }
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import re
+import select
 import socket
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -56,9 +58,17 @@ def chunked_bytes(method: str, target: str, headers: Mapping[str, str], pieces: 
 
 
 class Connection:
-    def __init__(self, server: Server) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+    def __init__(self, server: Server, receive_buffer: int = 0) -> None:
+        self._socket = socket.socket()
+        self._socket.settimeout(PATIENCE)
+        if receive_buffer:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self._buffer = b""
+        try:
+            self._socket.connect(("127.0.0.1", server.port))
+        except OSError:
+            self.close()
+            raise
 
     def __enter__(self) -> Connection:
         return self
@@ -71,10 +81,8 @@ class Connection:
 
     def send(self, data: bytes) -> None:
         """Sends what the server takes: it may answer and close before it has read everything."""
-        try:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._socket.sendall(data)
-        except (BrokenPipeError, ConnectionResetError):
-            pass
 
     def send_end(self) -> None:
         """No more will be sent."""
@@ -99,9 +107,14 @@ class Connection:
         assert length is not None and length.isdigit()
         return reply if to_head else dataclasses.replace(reply, body=self._read(int(length)))
 
+    def wait_for_data(self, seconds: float) -> bool:
+        """Whether there is something to read, the end included."""
+        return bool(self._buffer) or bool(select.select([self._socket], [], [], seconds)[0])
+
     def is_ended(self) -> bool:
         """Waits: true when the server closes the connection, false when it sends something instead."""
-        return not self._buffer and not self._receive()
+        self._buffer = self._buffer or self._receive()
+        return not self._buffer
 
     def _receive(self) -> bytes:
         try:

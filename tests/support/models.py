@@ -74,7 +74,7 @@ PAIR_ROWS = [[0.5, -1.25], [3.0, 2.0], [-4.0, 4.0]]
 # Contexts that take their time, each with its own primes.
 SLOW = [
     entry(f"slow_{number}", weights=[1.0], degree=32768, bits=[60, *[50] * 14, 40 + number], tolerance=0.5)
-    for number in range(8)
+    for number in range(2)
 ]
 
 

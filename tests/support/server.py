@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import os
 import pathlib
+import resource
 import select
 import signal
 import sqlite3
@@ -19,6 +20,7 @@ from collections.abc import Callable, Mapping
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = ROOT / os.environ.get("EINFER_BUILD", "build/release") / "bin" / "einfer-server"
 PATIENCE = 60.0  # seconds until something that should have happened counts as never happening
+LISTENING = "0A"  # in /proc/net/tcp
 SETTLED = "(2, 3, 4)"  # completed, failed, expired, as the job table numbers them
 
 
@@ -131,6 +133,31 @@ class Server:
         lock.execute("BEGIN IMMEDIATE")
         return lock
 
+    def open_files(self) -> list[str]:
+        folder = pathlib.Path(f"/proc/{self.pid}/fd")
+        return [os.readlink(path) for path in folder.iterdir()]
+
+    def limit_open_files(self, count: int) -> None:
+        resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (count, count))
+
+    def connections(self) -> int:
+        """Connections that the process holds."""
+        sockets = {f"socket:[{line[9]}]" for line in self._sockets() if line[3] != LISTENING}
+        return len(sockets & set(self.open_files()))
+
+    def has_read_everything(self) -> bool:
+        """Nothing that was sent to it is on its way or unread."""
+        port = f":{self.port:04X}"
+        return not any(
+            int(line[4].partition(":")[line[1].endswith(port) * 2], 16)  # ours is to be read, theirs to be sent
+            for line in self._sockets()
+            if port in line[1] + line[2] and line[3] != LISTENING
+        )
+
+    def _sockets(self) -> list[list[str]]:
+        table = pathlib.Path(f"/proc/{self.pid}/net/tcp").read_text(encoding="ascii")
+        return [line.split() for line in table.splitlines()[1:]]
+
     def peak_memory(self) -> int:
         """Bytes of memory at most resident since reset_peak_memory()."""
         return self._status("VmHWM")
@@ -140,6 +167,18 @@ class Server:
 
     def reset_peak_memory(self) -> None:
         pathlib.Path(f"/proc/{self.pid}/clear_refs").write_text("5", encoding="ascii")
+
+    def writable_memory(self) -> bytes:
+        """What the process holds in its own memory."""
+        pieces = []
+        with open(f"/proc/{self.pid}/maps", encoding="ascii") as maps, open(f"/proc/{self.pid}/mem", "rb", 0) as memory:
+            for line in maps:
+                addresses, permissions = line.split()[:2]
+                if permissions.startswith("rw"):
+                    start, end = (int(address, 16) for address in addresses.split("-"))
+                    memory.seek(start)
+                    pieces.append(memory.read(end - start))
+        return b"".join(pieces)
 
     def _status(self, field: str) -> int:
         for line in pathlib.Path(f"/proc/{self.pid}/status").read_text(encoding="ascii").splitlines():

@@ -71,7 +71,8 @@ TEST(ErrorTable, HoldsTheContract) {
 
 TEST(ErrorTable, NamesAreUniqueAndThoseOfTheSchema) {
     std::set<std::string> names;
-    for (const ErrorTraits& row : all_error_codes()) EXPECT_TRUE(names.insert(std::string(row.name)).second) << row.name;
+    for (const ErrorTraits& row : all_error_codes())
+        EXPECT_TRUE(names.insert(std::string(row.name)).second) << row.name;
     EXPECT_EQ(names, codes_in_schema());
 }
 
@@ -86,7 +87,8 @@ TEST(ErrorTable, RowsAreFoundByCodeAndByName) {
 
 TEST(ErrorTable, RetryableIsWhatCarriesRetryAfter) {
     for (const ErrorTraits& row : all_error_codes())
-        EXPECT_EQ(row.retryable, row.http_status == 408 || row.http_status == 429 || row.http_status == 503) << row.name;
+        EXPECT_EQ(row.retryable, row.http_status == 408 || row.http_status == 429 || row.http_status == 503)
+            << row.name;
 }
 
 TEST(Result, ValueOfAFailureThrowsItsMessage) {

@@ -22,20 +22,24 @@ struct Inputs final : protocol::PayloadSink {
     void end_input() override {}
 };
 
+protocol::ModelDescription model_of(const Behaviour& behaviour) {
+    auto model = small_model(behaviour.quadratic);
+    model.version = behaviour.version;
+    return model;
+}
+
 }  // namespace
 
 class EvaluatingServer::Impl {
 public:
     explicit Impl(Behaviour chosen)
         : behaviour(std::move(chosen)),
-          model(small_model(behaviour.quadratic)),
+          model(model_of(behaviour)),
           context(he::Context::create(parameters(model)).value()),
           evaluator(context),
           server([this](const SeenRequest& request, const FakeConnection& connection) {
               return answer(request, connection);
-          }) {
-        model.version = behaviour.version;
-    }
+          }) {}
 
     bool answer(const SeenRequest& request, const FakeConnection& connection) {
         if (request.target == "/models") return connection.reply(200, protocol::models_body({&model, 1}));
@@ -69,7 +73,6 @@ public:
             digest.update(bytes);
             loaded.push_back(load_input(context, bytes));
         }
-        if (behaviour.swap_inputs) std::swap(loaded.front(), loaded.back());
         auto result = evaluate(evaluator, model, loaded);
         if (behaviour.offset != 0 && (behaviour.offset_batch == 0 || behaviour.offset_batch == batches))
             result = evaluator.add_constant(result, behaviour.offset).value();
@@ -82,8 +85,7 @@ public:
             job.error = Error{ErrorCode::Internal, "the evaluation failed"};
         }
         final_body = protocol::job_body(job, result_bytes(context, result));
-        if (!behaviour.error_bound.empty())
-            final_body.replace(final_body.find("1E-3"), 4, behaviour.error_bound);
+        if (!behaviour.error_bound.empty()) final_body.replace(final_body.find("1E-3"), 4, behaviour.error_bound);
         if (behaviour.accept_only || request.head.find("prefer: wait=") == std::string::npos)
             return connection.reply(202, protocol::accepted_body(job_id));
         return connection.reply(200, final_body);

@@ -6,8 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <mutex>
 #include <stdexcept>
@@ -71,7 +71,8 @@ public:
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         socklen_t size = sizeof address;
         auto* const any = reinterpret_cast<sockaddr*>(&address);
-        if (::bind(listener_, any, size) != 0 || ::listen(listener_, 8) != 0 || ::getsockname(listener_, any, &size) != 0)
+        if (::bind(listener_, any, size) != 0 || ::listen(listener_, 8) != 0 ||
+            ::getsockname(listener_, any, &size) != 0)
             throw std::runtime_error("no loopback socket");
         port_ = ntohs(address.sin_port);
         acceptor_ = std::thread([this] { accept_all(); });

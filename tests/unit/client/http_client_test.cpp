@@ -65,7 +65,8 @@ TEST(HttpClient, SendsWhatTheContractWants) {
 }
 
 TEST(HttpClient, KeepsItsConnection) {
-    const FakeServer server([](const SeenRequest&, const FakeConnection& connection) { return connection.reply(200, "{}"); });
+    const FakeServer server(
+        [](const SeenRequest&, const FakeConnection& connection) { return connection.reply(200, "{}"); });
     HttpClient http = client_for(server);
     for (int i = 0; i < 3; ++i) ASSERT_TRUE(http.call(get()));
     EXPECT_EQ(server.connections(), 1);
@@ -151,8 +152,10 @@ TEST(HttpClient, RefusesEndlessReplies) {
         const FakeServer server([&](const SeenRequest&, const FakeConnection& connection) {
             connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
             std::string run;
-            if (std::string_view(piece) == "100\r\n") run = piece + std::string(256, 'x') + "\r\n";
-            else for (int i = 0; i < 100; ++i) run += piece;
+            if (std::string_view(piece) == "100\r\n")
+                run = piece + std::string(256, 'x') + "\r\n";
+            else
+                for (int i = 0; i < 100; ++i) run += piece;
             while (connection.send(run)) {
             }
             return false;
@@ -186,9 +189,10 @@ TEST(HttpClient, SkipsInterimReplies) {
 }
 
 TEST(HttpClient, RefusesWhatIsNotHttp) {
-    for (const char* bytes : {"SSH-2.0-x\r\n\r\n", "HTTP/1.1 abc\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
-                              "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", "\r\n\r\n\r\n\r\n",
-                              "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"}) {
+    for (const char* bytes :
+         {"SSH-2.0-x\r\n\r\n", "HTTP/1.1 abc\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+          "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", "\r\n\r\n\r\n\r\n",
+          "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"}) {
         const auto reply = after(bytes);
         ASSERT_FALSE(reply) << bytes;
         EXPECT_EQ(reply.error().kind, ErrorKind::BadReply) << bytes << reply.error().message;
@@ -216,8 +220,9 @@ TEST(HttpClient, HearsARefusalWhileItIsStillSending) {
 }
 
 TEST(HttpClient, IgnoresFieldsThatMakeNoSense) {
-    const auto reply = after("HTTP/1.1 503 X\r\nContent-Length: 0\r\nRetry-After: Tue, 01 Jan 2030 00:00:00 GMT\r\n"
-                             "X-Request-ID: two words\r\n\r\n");
+    const auto reply = after(
+        "HTTP/1.1 503 X\r\nContent-Length: 0\r\nRetry-After: Tue, 01 Jan 2030 00:00:00 GMT\r\n"
+        "X-Request-ID: two words\r\n\r\n");
     ASSERT_TRUE(reply);
     EXPECT_FALSE(reply->retry_after);
     EXPECT_EQ(reply->request_id, "");
@@ -225,8 +230,10 @@ TEST(HttpClient, IgnoresFieldsThatMakeNoSense) {
 }
 
 TEST(Refusal, ShowsWhatTheServerSaid) {
-    HttpReply reply{.status = 409, .body = R"({"error":{"code":"INCOMPATIBLE_CIPHERTEXT","message":"other\nscale"}})",
-                    .request_id = "r7", .retry_after = {}};
+    HttpReply reply{.status = 409,
+                    .body = R"({"error":{"code":"INCOMPATIBLE_CIPHERTEXT","message":"other\nscale"}})",
+                    .request_id = "r7",
+                    .retry_after = {}};
     const Failure known = refusal_from(reply);
     EXPECT_EQ(known.kind, ErrorKind::Refused);
     EXPECT_EQ(known.code, "INCOMPATIBLE_CIPHERTEXT");
@@ -236,7 +243,8 @@ TEST(Refusal, ShowsWhatTheServerSaid) {
 
     reply.body = R"({"error":{"code":"A_LATER_CODE","message":"m","more":[]},"more":1})";
     EXPECT_EQ(refusal_from(reply).code, "A_LATER_CODE");
-    for (const char* body : {"", "<html>Bad Gateway</html>", "[]", "{\"error\":7}", "{\"error\":{\"code\":1,\"message\":[]}}"}) {
+    for (const char* body :
+         {"", "<html>Bad Gateway</html>", "[]", "{\"error\":7}", "{\"error\":{\"code\":1,\"message\":[]}}"}) {
         reply.body = body;
         EXPECT_EQ(refusal_from(reply).code, "");
         EXPECT_NE(refusal_from(reply).message.find("409"), std::string::npos);
@@ -283,7 +291,8 @@ TEST(ServerApi, GivesUpInTheEnd) {
 }
 
 TEST(ServerApi, DoesNotFollowRedirects) {
-    const FakeServer other([](const SeenRequest&, const FakeConnection& connection) { return connection.reply(200, "{}"); });
+    const FakeServer other(
+        [](const SeenRequest&, const FakeConnection& connection) { return connection.reply(200, "{}"); });
     const FakeServer server([&](const SeenRequest&, const FakeConnection& connection) {
         return connection.reply(307, "", "Location: " + other.url() + "/models\r\n");
     });

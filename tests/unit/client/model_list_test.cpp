@@ -28,13 +28,16 @@ TEST(ModelList, ReadsWhatTheServerWrites) {
 
 TEST(ModelList, RefusesParametersThatAreInsecureOrNonsense) {
     for (const auto& change : std::vector<std::function<void(protocol::ModelDescription&)>>{
-             [](auto& m) { m.encryption.coeff_modulus_bits = {60, 30, 60}; },          // above 109 bits
-             [](auto& m) { m.encryption.poly_modulus_degree = 1024; },                 // 108 bits at this degree
-             [](auto& m) { m.encryption.scale = 0x1p80; },                             // above the modulus
-             [](auto& m) { m.encryption.max_multiplicative_depth = 3; },               // more than the primes allow
-             [](auto& m) { m.encryption.coeff_modulus_bits = {30, 5, 30}; },           // no such primes
-             [](auto& m) { m.weights.push_back(1); },
-             [](auto& m) { m.max_batch_size = 2049; },                                 // above the slots
+             [](auto& m) {
+                 m.encryption.coeff_modulus_bits = {60, 30, 60};
+             },                                                           // above 109 bits
+             [](auto& m) { m.encryption.poly_modulus_degree = 1024; },    // 108 bits at this degree
+             [](auto& m) { m.encryption.scale = 0x1p80; },                // above the modulus
+             [](auto& m) { m.encryption.max_multiplicative_depth = 3; },  // more than the primes allow
+             [](auto& m) {
+                 m.encryption.coeff_modulus_bits = {30, 5, 30};
+             },                                                                                  // no such primes
+             [](auto& m) { m.weights.push_back(1); }, [](auto& m) { m.max_batch_size = 2049; },  // above the slots
          }) {
         protocol::ModelDescription model = small_model();
         change(model);
@@ -50,8 +53,8 @@ TEST(ModelList, RefusesWhatIsNoList) {
     std::string extra = protocol::models_body(Models{small_model()});
     extra.insert(1, "\"extra\":1,");
     const std::string twice = protocol::models_body(Models{small_model(), small_model()});
-    for (const std::string& body : {std::string(), std::string("[]"), std::string("{\"models\":[]}"), number, extra, twice,
-                                    std::string(1'000'000, '[')}) {
+    for (const std::string& body : {std::string(), std::string("[]"), std::string("{\"models\":[]}"), number, extra,
+                                    twice, std::string(1'000'000, '[')}) {
         const auto models = read_model_list(body);
         ASSERT_FALSE(models) << body.substr(0, 60);
         EXPECT_EQ(models.error().kind, ErrorKind::BadReply);

@@ -23,7 +23,9 @@ std::string fault_of(const std::string& text, std::optional<RowFormat> format = 
 }
 
 TEST(CsvRows, ReadsNumbers) {
-    for (const char* text : {"1,2.5\n-3,4e-1\n", "1,2.5\r\n-3,4e-1\r\n", "a,b\n1,2.5\n-3,4e-1", "\xef\xbb\xbf" "a,b\n1,2.5\n-3,.4\n",
+    for (const char* text : {"1,2.5\n-3,4e-1\n", "1,2.5\r\n-3,4e-1\r\n", "a,b\n1,2.5\n-3,4e-1",
+                             "\xef\xbb\xbf"
+                             "a,b\n1,2.5\n-3,.4\n",
                              "\n\n 1 ,\t2.5 \n\n\"-3\",\" 0.4\"\n\n", "\"a\nb\",\"c,\"\"d\"\n+1,2.5\n-3,4E-1\n"}) {
         const RowTable table = read(text);
         EXPECT_EQ(table.format, RowFormat::Csv);
@@ -43,8 +45,10 @@ TEST(CsvRows, SaysWhereItIsWrong) {
     EXPECT_EQ(fault_of("a,2\n1,2\n"), "line 1, column 1: 'a' is not a finite number (a header has no numbers at all)");
     EXPECT_EQ(fault_of("a,b\nc,d\n1,2\n"), "line 2, column 1: 'c' is not a finite number");
     EXPECT_EQ(fault_of("\"a\nb\",c\n1,2\nx,2\n"), "line 4, column 1: 'x' is not a finite number");
-    EXPECT_EQ(fault_of("1,2\n\"3,4\n5,6\n"), "line 2: not CSV: a quote that is not closed, or one in the middle of a field");
-    EXPECT_EQ(fault_of("1,2\n3,4\"5\n"), "line 2: not CSV: a quote that is not closed, or one in the middle of a field");
+    EXPECT_EQ(fault_of("1,2\n\"3,4\n5,6\n"),
+              "line 2: not CSV: a quote that is not closed, or one in the middle of a field");
+    EXPECT_EQ(fault_of("1,2\n3,4\"5\n"),
+              "line 2: not CSV: a quote that is not closed, or one in the middle of a field");
     EXPECT_EQ(fault_of("1;2\n"), "there are no rows in the input");  // read as a header of one name
     EXPECT_EQ(fault_of("1,2\n1;2,3\n"), "line 2, column 1: '1;2' is not a finite number");
     for (const char* number : {"nan", "inf", "-inf", "1e999", "0x10", "1,5,", "--1", "+-1", "1e", "1_000", "1 2"})

@@ -30,11 +30,30 @@ TEST(ServerUrl, TakesHostPortAndBasePathApart) {
 
 TEST(ServerUrl, RefusesEverythingElseAsAnArgument) {
     for (const std::string_view url : {
-             "", "127.0.0.1:8000", "localhost:8000", "http:", "http://", "http:///models", "//127.0.0.1", "/models",
-             "ftp://127.0.0.1", "http://user@127.0.0.1", "http://user:pw@127.0.0.1", "http://127.0.0.1/#models",
-             "http://127.0.0.1/?a=b", "http://127.0.0.1:0", "http://127.0.0.1:65536", "http://127.0.0.1:99999999999",
-             "http://127.0.0.1:80a", "http://ho st", "http://ho%0d%0ast", "http://a\r\nb", "http://[::1", "http://[v1.x]",
-             "http://host/\xc3\xa4", " http://127.0.0.1",
+             "",
+             "127.0.0.1:8000",
+             "localhost:8000",
+             "http:",
+             "http://",
+             "http:///models",
+             "//127.0.0.1",
+             "/models",
+             "ftp://127.0.0.1",
+             "http://user@127.0.0.1",
+             "http://user:pw@127.0.0.1",
+             "http://127.0.0.1/#models",
+             "http://127.0.0.1/?a=b",
+             "http://127.0.0.1:0",
+             "http://127.0.0.1:65536",
+             "http://127.0.0.1:99999999999",
+             "http://127.0.0.1:80a",
+             "http://ho st",
+             "http://ho%0d%0ast",
+             "http://a\r\nb",
+             "http://[::1",
+             "http://[v1.x]",
+             "http://host/\xc3\xa4",
+             " http://127.0.0.1",
          }) {
         const auto server = ServerUrl::parse(url);
         ASSERT_FALSE(server) << url;
@@ -51,7 +70,9 @@ TEST(ServerUrl, SaysThatTlsComesLater) {
 
 TEST(Printable, LeavesNothingForATerminalToObey) {
     EXPECT_EQ(printable("two\nlines\x1b[31m\x7f"), "two?lines?[31m?");
-    EXPECT_EQ(printable("\xc2\x9b" "0m \xc3\xa4"), "?0m \xc3\xa4");
+    EXPECT_EQ(printable("\xc2\x9b"
+                        "0m \xc3\xa4"),
+              "?0m \xc3\xa4");
     EXPECT_EQ(printable("abcdef", 3), "abc...");
     EXPECT_EQ(printable("ab\xc3\xa4", 3), "ab...");
 }

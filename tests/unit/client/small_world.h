@@ -52,7 +52,8 @@ namespace einfer::client_test {
 }
 
 /// What a server answers for `inputs`.
-[[nodiscard]] inline he::Ciphertext evaluate(const he::SealEvaluator& evaluator, const protocol::ModelDescription& model,
+[[nodiscard]] inline he::Ciphertext evaluate(const he::SealEvaluator& evaluator,
+                                             const protocol::ModelDescription& model,
                                              const std::vector<he::Ciphertext>& inputs) {
     const bool quadratic = model.coefficients[2] != 0;
     const double constant = quadratic ? model.bias : model.coefficients[0] + model.bias;

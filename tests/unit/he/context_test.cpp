@@ -49,8 +49,8 @@ TEST(HeContext, PrimesAndLevelsAreSeals) {
 TEST(HeContext, WhatSealRefusesIsInternal) {
     const Chain refused[] = {
         {4096, {36, 37, 37}},  // one bit beyond 128-bit security
-        {1000, {30, 30}},  {0, {30, 30}}, {4096, {}},   {4096, {36}},     {4096, {61, 30}},
-        {4096, {1, 30}},   {4096, {-3}},  {512, {27}},  {65536, {60, 60}}, {32768, {20, 20, 60}},
+        {1000, {30, 30}},     {0, {30, 30}}, {4096, {}},  {4096, {36}},      {4096, {61, 30}},
+        {4096, {1, 30}},      {4096, {-3}},  {512, {27}}, {65536, {60, 60}}, {32768, {20, 20, 60}},
     };
     for (const auto& [degree, bits] : refused) {
         const auto context = he::Context::create({degree, bits});
@@ -58,18 +58,19 @@ TEST(HeContext, WhatSealRefusesIsInternal) {
     }
 }
 
-/// A registry entry that passes must never fail later, when contexts are made; and a chain is refused only if SEAL would.
+/// A registry entry that passes must never fail later, when contexts are made; and a chain is refused only if SEAL
+/// would.
 TEST(HeContext, TheRegistrysChecksKnowWhatSealCanMake) {
     std::mt19937_64 random(5);
     int usable = 0, unusable = 0;
-    for (int round = 0; round < 400; ++round) {
+    for (int round = 0; round < 250; ++round) {
         protocol::ModelDescription model;
-        model.encryption.poly_modulus_degree = std::size_t{2048} << random() % 5;
+        model.encryption.poly_modulus_degree = std::size_t{4096} << random() % 4;
         model.encryption.scale = 1024;
         model.max_batch_size = 1;
-        const int smallest = 20 + static_cast<int>(random() % 6);
+        const int smallest = 20 + static_cast<int>(random() % 4);
         for (std::size_t left = 2 + random() % 8; left > 0; --left)
-            model.encryption.coeff_modulus_bits.push_back(smallest + static_cast<int>(random() % 3));
+            model.encryption.coeff_modulus_bits.push_back(smallest + static_cast<int>(random() % 2));
         const auto fault = protocol::find_fault(model);
         if (fault && fault->reason.find("usable primes") == std::string::npos) continue;  // not secure
         bool seal_can = true;
@@ -81,9 +82,6 @@ TEST(HeContext, TheRegistrysChecksKnowWhatSealCanMake) {
         }
         EXPECT_EQ(!fault, seal_can) << model.encryption.poly_modulus_degree << ' ' << round;
         ++(seal_can ? usable : unusable);
-        if (seal_can && model.encryption.poly_modulus_degree == 2048) {
-            EXPECT_TRUE(he::Context::create({model.encryption.poly_modulus_degree, model.encryption.coeff_modulus_bits}));
-        }
     }
     EXPECT_GT(usable, 100);
     EXPECT_GT(unusable, 20);
@@ -119,7 +117,8 @@ TEST(HeContext, BothGeneratorsAreKnownAndNoOther) {
     ASSERT_TRUE(context.expand_seed(seed, other));
     EXPECT_NE(words, other);
     for (const std::vector<std::uint64_t>& each : {words, other})
-        EXPECT_TRUE(std::all_of(each.begin(), each.end(), [&](std::uint64_t word) { return word < context.primes()[0]; }));
+        EXPECT_TRUE(
+            std::all_of(each.begin(), each.end(), [&](std::uint64_t word) { return word < context.primes()[0]; }));
     for (const int generator : {0, 3, 255}) {
         seed.generator = static_cast<std::uint8_t>(generator);
         EXPECT_EQ(code_of(context.expand_seed(seed, words)), "INVALID_CIPHERTEXT") << generator;

@@ -107,11 +107,12 @@ TEST_F(SealEvaluatorTest, LowerLevelsAndSquares) {
 TEST_F(SealEvaluatorTest, OperandsThatDoNotFitAreInternalAndNothingOfSealShows) {
     const he::Ciphertext low = *evaluator.rescale(inputs[0]);
     const Result<he::Ciphertext> refused[] = {
-        evaluator.multiply(inputs[0], low),                                          // another level
-        evaluator.rescale(low),                                                      // no prime to drop
-        evaluator.weighted_sum(inputs, std::vector<double>{1, 1, 1}, 0, 0x1p60),     // scale beyond the modulus
-        evaluator.add_constant(inputs[0], 1e250),                                    // value beyond the modulus
-        evaluator.weighted_sum({}, {}, 1, 0x1p10),                                   // nothing
+        evaluator.multiply(inputs[0], low),                                       // another level
+        evaluator.rescale(low),                                                   // no prime to drop
+        evaluator.weighted_sum(inputs, std::vector<double>{1, 1, 1}, 0, 0x1p60),  // scale beyond the modulus
+        evaluator.add_constant(inputs[0], 1e250),                                 // value beyond the modulus
+        evaluator.weighted_sum({}, {}, 1, 0x1p10),                                // nothing
+        evaluator.weighted_sum(inputs, std::vector<double>{1, 1}, 0, 2),          // a weight too few
         evaluator.weighted_sum(std::vector{inputs[0], low}, std::vector<double>{1, 1}, 0, 2),
     };
     for (const auto& result : refused) EXPECT_EQ(text_of(result), "INTERNAL: the evaluation failed");

@@ -65,8 +65,9 @@ TEST_P(SessionTest, EachHasItsOwnKey) {
 
 TEST_P(SessionTest, ValuesThatDoNotFitAreRefusedWithoutDetail) {
     const keys::Session session = make_session(context, GetParam());
-    const std::vector<double> bad[] = {{1e300}, {0x1p60}, {-0x1p60}, {1, std::numeric_limits<double>::infinity()}, {std::nan("")},
-                                       std::vector<double>(2049, 1.0)};
+    const std::vector<double> bad[] = {{1e300},        {0x1p60},
+                                       {-0x1p60},      {1, std::numeric_limits<double>::infinity()},
+                                       {std::nan("")}, std::vector<double>(2049, 1.0)};
     for (const auto& values : bad)
         EXPECT_EQ(text_of(session.encrypt(values, scale)),
                   "INTERNAL: encryption failed: a value is too large for the model's parameters");

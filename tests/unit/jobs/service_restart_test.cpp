@@ -87,7 +87,7 @@ TEST_F(Restart, StopEndsRunningJobsAndLeavesQueuedOnes) {
 }
 
 TEST_F(Restart, EveryCallbackComesBeforeStopReturns) {
-    for (int round = 0; round < 20; ++round) {
+    for (int round = 0; round < 10; ++round) {
         auto service = started();
         std::atomic<int> taken = 0, called = 0;
         auto sender = std::async(std::launch::async, [&] {

@@ -1,33 +1,11 @@
-// Jobs through a running service: admission, evaluation, waiting.
+// Jobs through a running service: admission, evaluation, expiry.
 #include "unit/jobs/support.h"
 
 #include <map>
-#include <numeric>
 #include <thread>
 
 namespace einfer::jobs::test {
 namespace {
-
-class Service : public ::testing::Test {
-protected:
-    JobService& start(Evaluate evaluate = transform, ServiceOptions options = {}) {
-        service_ = std::make_unique<JobService>(open_store(directory_, clock_.clock()), std::move(evaluate),
-                                                std::move(options), clock_.clock());
-        const auto started = service_->start();
-        if (!started) throw std::runtime_error(started.error().message);
-        return *service_;
-    }
-    Job find(const std::string& id) {
-        auto job = service_->find(id, "alice");
-        if (!job) throw std::runtime_error(job.error().message);
-        return std::move(*job);
-    }
-
-    TempDirectory directory_;
-    ManualClock clock_;
-    Gate gate_;  // before the service, whose workers may still pass it when the test is over
-    std::unique_ptr<JobService> service_;
-};
 
 TEST_F(Service, EvaluatesWhatIsSubmitted) {
     std::promise<Job> seen;
@@ -234,103 +212,6 @@ TEST_F(Service, ObserversSeeTheLifeOfAJob) {
     EXPECT_EQ(
         seen[bad.id],
         (Seen{{Event::Accepted, State::Queued}, {Event::Started, State::Running}, {Event::Failed, State::Failed}}));
-}
-
-TEST_F(Service, WaitersAreWokenOnceWhenTheJobIsFinal) {
-    JobService& service = start(gate_.evaluate());
-    const Submission sent = submission(), other = submission();
-    ASSERT_TRUE(submit(service, sent));
-    ASSERT_TRUE(submit(service, other));
-    ASSERT_TRUE(gate_.wait_for(sent.id));
-
-    std::atomic<int> calls = 0, dropped_calls = 0;
-    std::promise<State> first;
-    std::promise<void> second;
-    const auto before = service.when_final(sent.id, [&] {
-        ++calls;
-        first.set_value(service.find(sent.id, "alice")->state);
-    });
-    const auto beside = service.when_final(sent.id, [&] { second.set_value(); });
-    auto dropped = service.when_final(sent.id, [&] { ++dropped_calls; });
-    dropped.reset();
-    EXPECT_EQ(calls, 0);
-    gate_.open();
-    EXPECT_EQ(first.get_future().get(), State::Completed) << "the commit comes before the wake";
-    second.get_future().get();
-
-    bool at_once = false;
-    const auto after = service.when_final(sent.id, [&] { at_once = true; });
-    EXPECT_TRUE(at_once);
-    at_once = false;
-    const auto unknown = service.when_final(random_id(), [&] { at_once = true; });
-    EXPECT_TRUE(at_once);
-    service.stop();
-    EXPECT_EQ(calls, 1);
-    EXPECT_EQ(dropped_calls, 0);
-}
-
-TEST_F(Service, AWaiterMayDropItsOwnHandle) {
-    JobService& service = start(gate_.evaluate());
-    const Submission sent = submission();
-    ASSERT_TRUE(submit(service, sent));
-    std::shared_ptr<JobService::Wait> handle;
-    std::promise<void> woken;
-    handle = service.when_final(sent.id, [&] {
-        handle.reset();
-        woken.set_value();
-    });
-    gate_.open();
-    EXPECT_EQ(woken.get_future().wait_for(patience), std::future_status::ready);
-    service.stop();
-}
-
-TEST_F(Service, DroppingAHandleWaitsForItsCall) {
-    JobService& service = start(gate_.evaluate());
-    const Submission sent = submission();
-    ASSERT_TRUE(submit(service, sent));
-    Gate waking;
-    std::atomic<bool> returned = false;
-    auto handle = service.when_final(sent.id, [&] {
-        waking.pass("wake");
-        returned = true;
-    });
-    gate_.open();
-    ASSERT_TRUE(waking.wait_for("wake"));
-    auto drop = std::async(std::launch::async, [&] {
-        handle.reset();
-        return returned.load();
-    });
-    waking.open();
-    EXPECT_TRUE(drop.get());
-}
-
-TEST_F(Service, RacingWaitersAreAllWokenOrDropped) {
-    ServiceOptions options;
-    options.workers = 2;
-    JobService& service = start(transform, options);
-    for (int round = 0; round < 50; ++round) {
-        const Submission sent = submission();
-        ASSERT_TRUE(submit(service, sent));
-        auto pollers = std::async(std::launch::async, [&] {
-            for (int i = 0; i < 20; ++i) (void)service.when_final(sent.id, [] {});  // dropped at once
-        });
-        ASSERT_TRUE(wait_final(service, sent.id));
-        pollers.get();
-    }
-}
-
-TEST_F(Service, AHandleMayOutliveTheService) {
-    JobService& service = start(gate_.evaluate());
-    const Submission first = submission(), queued = submission();
-    ASSERT_TRUE(submit(service, first));
-    ASSERT_TRUE(submit(service, queued));
-    ASSERT_TRUE(gate_.wait_for(first.id));
-    bool woken = false;
-    auto handle = service.when_final(queued.id, [&] { woken = true; });
-    gate_.open();
-    service_.reset();
-    handle.reset();
-    (void)woken;  // whether `queued` was still run is a matter of timing
 }
 
 TEST_F(Service, ResultsExpire) {

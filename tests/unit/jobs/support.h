@@ -114,6 +114,31 @@ inline Result<void> apply(SqliteStore& store, SqliteStore::Write write) {
     return results->front();
 }
 
+/// A store on a clock that stands still.
+class Store : public ::testing::Test {
+protected:
+    /// Inserts a job and brings it to `running`.
+    std::string running(std::size_t size = 16) {
+        Submission job = submission(size);
+        const std::string id = job.id;
+        EXPECT_TRUE(apply(*store_, SqliteStore::Insert{std::move(job)}));
+        EXPECT_TRUE(apply(*store_, SqliteStore::Claim{id, 1}));
+        return id;
+    }
+    void reopen() {
+        store_.reset();
+        store_ = open_store(directory_, clock_.clock());
+    }
+    ErrorCode find_error(std::string_view id, std::string_view tenant = "alice") {
+        const auto job = store_->find(id, tenant);
+        return job ? ErrorCode::NotFound : job.error().code;  // NotFound: no error of the store's
+    }
+
+    TempDirectory directory_;
+    ManualClock clock_;
+    std::unique_ptr<SqliteStore> store_ = open_store(directory_, clock_.clock());
+};
+
 /// Submits, and waits for the commit.
 inline Result<void> submit(JobService& service, Submission job) {
     auto written = std::make_shared<std::promise<Result<void>>>();
@@ -165,6 +190,28 @@ private:
     std::condition_variable changed_;
     std::set<std::string> arrived_;
     bool open_ = false;
+};
+
+/// A running service, on a clock that stands still.
+class Service : public ::testing::Test {
+protected:
+    JobService& start(Evaluate evaluate = transform, ServiceOptions options = {}) {
+        service_ = std::make_unique<JobService>(open_store(directory_, clock_.clock()), std::move(evaluate),
+                                                std::move(options), clock_.clock());
+        const auto started = service_->start();
+        if (!started) throw std::runtime_error(started.error().message);
+        return *service_;
+    }
+    Job find(const std::string& id) {
+        auto job = service_->find(id, "alice");
+        if (!job) throw std::runtime_error(job.error().message);
+        return std::move(*job);
+    }
+
+    TempDirectory directory_;
+    ManualClock clock_;
+    Gate gate_;  // before the service, whose workers may still pass it when the test is over
+    std::unique_ptr<JobService> service_;
 };
 
 }  // namespace einfer::jobs::test

@@ -12,15 +12,16 @@ std::string around(const std::string& inputs, const std::string& more = "") {
 }
 
 std::string violation(const std::string& rule, const std::string& pointer) {
-    return "SCHEMA_VIOLATION: the document breaks the contract at \"" + pointer + "\": rule " + rule + " [pointer=" +
-           pointer + "] [rule=" + rule + "]";
+    return "SCHEMA_VIOLATION: the document breaks the contract at \"" + pointer + "\": rule " + rule +
+           " [pointer=" + pointer + "] [rule=" + rule + "]";
 }
 
 constexpr std::string_view malformed = "MALFORMED_JSON: the body is not one well-formed JSON document";
 
 TEST(InferRequest, MembersInAnyOrder) {
-    std::vector<std::string> members{R"("model_id":"m")", R"("version":"1.0.0")", R"("batch_size":2)", R"("api_version":"1.0")",
-                                     R"("inputs":[{"encoding":"hex","payload":"0aFF"},{"payload":"AQI=","encoding":"base64"}])"};
+    std::vector<std::string> members{
+        R"("model_id":"m")", R"("version":"1.0.0")", R"("batch_size":2)", R"("api_version":"1.0")",
+        R"("inputs":[{"encoding":"hex","payload":"0aFF"},{"payload":"AQI=","encoding":"base64"}])"};
     std::sort(members.begin(), members.end());
     int orders = 0;
     do {
@@ -42,7 +43,8 @@ TEST(InferRequest, BatchSizeAndVersionsAreOptional) {
     for (const char* batch : {"16", "16.0", "1.6e1"})
         EXPECT_EQ(parse_request(around(inputs, R"("batch_size":)" + std::string(batch) + ",")), "m 1.0.0 16 hex 00");
     for (const char* version : {"1.0", "1.0.0"})
-        EXPECT_EQ(parse_request(around(inputs, R"("api_version":")" + std::string(version) + "\",")), "m 1.0.0 1 hex 00");
+        EXPECT_EQ(parse_request(around(inputs, R"("api_version":")" + std::string(version) + "\",")),
+                  "m 1.0.0 1 hex 00");
     for (const char* version : {"", "1", "1.1", "2.0", "v1.0", "1.0.0 ", "1.0.1", "1.0.0.0"})
         EXPECT_EQ(parse_request(around(inputs, R"("api_version":")" + std::string(version) + "\",")).substr(0, 23),
                   "UNSUPPORTED_API_VERSION");
@@ -51,9 +53,11 @@ TEST(InferRequest, BatchSizeAndVersionsAreOptional) {
 TEST(InferRequest, EscapesInPayloadsMeanWhatTheyDo) {
     EXPECT_EQ(parse_request(around(R"([{"encoding":"hex","payload":"\u0030\u0061f\u0046"}])")), "m 1.0.0 1 hex 0aff");
     EXPECT_EQ(parse_request(around(R"([{"encoding":"base64","payload":"\/\/\/\u002f"}])")), "m 1.0.0 1 base64 ffffff");
-    EXPECT_EQ(parse_request(around(R"([{"payload":"\u0030\u0061f\u0046","encoding":"\u0068ex"}])")), "m 1.0.0 1 hex 0aff");
+    EXPECT_EQ(parse_request(around(R"([{"payload":"\u0030\u0061f\u0046","encoding":"\u0068ex"}])")),
+              "m 1.0.0 1 hex 0aff");
     EXPECT_EQ(parse_request(around(R"([{"\u0065ncoding":"hex","p\u0061yload":"00"}])")), "m 1.0.0 1 hex 00");
-    EXPECT_EQ(parse_request(around(R"([{"encoding":"hex","payload":"00\u0000"}])")), "m 1.0.0 1 hex <INVALID_ENCODING>");
+    EXPECT_EQ(parse_request(around(R"([{"encoding":"hex","payload":"00\u0000"}])")),
+              "m 1.0.0 1 hex <INVALID_ENCODING>");
     EXPECT_EQ(parse_request(around(R"([{"encoding":"hex","payload":"00\n"}])")), "m 1.0.0 1 hex <INVALID_ENCODING>");
     EXPECT_EQ(parse_request(around(R"([{"encoding":"hex","payload":"00\ud800"}])")), malformed);
     EXPECT_EQ(parse_request(around("[{\"encoding\":\"hex\",\"payload\":\"00\xff\"}]")), malformed);
@@ -61,11 +65,12 @@ TEST(InferRequest, EscapesInPayloadsMeanWhatTheyDo) {
 
 TEST(InferRequest, EncodingFaultsBelongToTheirPayload) {
     const std::string good = R"({"encoding":"hex","payload":"01"})";
-    for (const char* bad : {R"({"encoding":"HEX","payload":"00"})", R"({"payload":"00","encoding":"HEX"})",
-                            R"({"encoding":"","payload":"00"})", R"({"encoding":"hex","payload":""})",
-                            R"({"payload":"","encoding":"hex"})", R"({"encoding":"hex","payload":"0"})",
-                            R"({"payload":"0","encoding":"hex"})", R"({"encoding":"base64","payload":"AA"})",
-                            R"({"encoding":"base64","payload":"0h=="})", R"({"encoding":"hex\u0000","payload":"00"})"}) {
+    for (const char* bad :
+         {R"({"encoding":"HEX","payload":"00"})", R"({"payload":"00","encoding":"HEX"})",
+          R"({"encoding":"","payload":"00"})", R"({"encoding":"hex","payload":""})",
+          R"({"payload":"","encoding":"hex"})", R"({"encoding":"hex","payload":"0"})",
+          R"({"payload":"0","encoding":"hex"})", R"({"encoding":"base64","payload":"AA"})",
+          R"({"encoding":"base64","payload":"0h=="})", R"({"encoding":"hex\u0000","payload":"00"})"}) {
         EXPECT_EQ(parse_request(around('[' + std::string(good) + ',' + bad + ',' + good + ']')),
                   "m 1.0.0 1 hex 01 <INVALID_ENCODING> 01")
             << bad;
@@ -82,7 +87,8 @@ TEST(InferRequest, SchemaComesBeforeEncoding) {
     EXPECT_EQ(parse_request(around(R"([{"encoding":"hex"}])")), violation("required", "/inputs/0"));
     EXPECT_EQ(parse_request(around(R"([{}])")), violation("required", "/inputs/0"));
     EXPECT_EQ(parse_request(around(R"([{"encoding":7,"payload":"00"}])")), violation("type", "/inputs/0/encoding"));
-    EXPECT_EQ(parse_request(around(R"([{"payload":"00","encoding":["hex"]}])")), violation("type", "/inputs/0/encoding"));
+    EXPECT_EQ(parse_request(around(R"([{"payload":"00","encoding":["hex"]}])")),
+              violation("type", "/inputs/0/encoding"));
     EXPECT_EQ(parse_request(around(R"([{"encoding":"hex","payload":null}])")), violation("type", "/inputs/0/payload"));
     EXPECT_EQ(parse_request(around(R"([{"encoding":"hex","payload":"00"},"x"])")), violation("type", "/inputs/1"));
     EXPECT_EQ(parse_request(around("[]")), violation("minItems", "/inputs"));
@@ -97,8 +103,9 @@ TEST(InferRequest, DuplicatesAreMalformedWhereverTheyAre) {
     EXPECT_EQ(parse_request(around(R"([{"encoding":"hex","payload":"00","payload":"01"}])")), twice);
     EXPECT_EQ(parse_request(around(R"([{"payload":"00","encoding":"hex","p\u0061yload":"01"}])")), twice);
     EXPECT_EQ(parse_request(around(R"([{"encoding":"hex","encoding":"base64","payload":"00"}])")), twice);
-    EXPECT_EQ(parse_request(around(R"([{"encoding":"hex","payload":"00"}],"inputs":[{"encoding":"hex","payload":"00"}])")),
-              twice);
+    EXPECT_EQ(
+        parse_request(around(R"([{"encoding":"hex","payload":"00"}],"inputs":[{"encoding":"hex","payload":"00"}])")),
+        twice);
     EXPECT_EQ(parse_request(around(R"([{"encoding":"hex","payload":"00"}],"model_id":"m")")), twice);
 }
 
@@ -126,15 +133,20 @@ TEST(InferRequest, DecoysAreNotDecoded) {
 
 TEST(InferRequest, PayloadsAreBounded) {
     for (const std::size_t bytes : {1u, 2u, 3u, 64u}) {
-        const auto hex = [&](std::size_t n) { return R"({"encoding":"hex","payload":")" + std::string(2 * n, 'a') + "\"}"; };
-        const auto late = [&](std::size_t n) { return R"({"payload":")" + std::string(2 * n, 'a') + R"(","encoding":"hex"})"; };
+        const auto hex = [&](std::size_t n) {
+            return R"({"encoding":"hex","payload":")" + std::string(2 * n, 'a') + "\"}";
+        };
+        const auto late = [&](std::size_t n) {
+            return R"({"payload":")" + std::string(2 * n, 'a') + R"(","encoding":"hex"})";
+        };
         const std::string fits = "m 1.0.0 1 hex " + std::string(2 * bytes, 'a');
         EXPECT_EQ(parse_request(around('[' + hex(bytes) + ']'), bytes), fits);
         EXPECT_EQ(parse_request(around('[' + late(bytes) + ']'), bytes), fits);
         EXPECT_EQ(parse_request(around('[' + hex(bytes + 1) + ']'), bytes), "m 1.0.0 1 hex <PAYLOAD_TOO_LARGE>");
         EXPECT_EQ(parse_request(around('[' + late(bytes + 1) + ']'), bytes), "m 1.0.0 1 hex <PAYLOAD_TOO_LARGE>");
-        EXPECT_EQ(parse_request(around('[' + hex(5 * bytes) + ',' + hex(bytes) + ',' + late(4 * bytes + 1) + ']'), bytes),
-                  "m 1.0.0 1 hex <PAYLOAD_TOO_LARGE> " + std::string(2 * bytes, 'a') + " <PAYLOAD_TOO_LARGE>");
+        EXPECT_EQ(
+            parse_request(around('[' + hex(5 * bytes) + ',' + hex(bytes) + ',' + late(4 * bytes + 1) + ']'), bytes),
+            "m 1.0.0 1 hex <PAYLOAD_TOO_LARGE> " + std::string(2 * bytes, 'a') + " <PAYLOAD_TOO_LARGE>");
     }
 }
 
@@ -152,7 +164,8 @@ TEST(InferRequest, Base64IsBoundedByItsBytes) {
     }
 }
 
-/// A payload that is both too long and badly encoded: one verdict, wherever the bad character, the cut and the encoding are.
+/// A payload that is both too long and badly encoded: one verdict, wherever the bad character, the cut and the encoding
+/// are.
 TEST(InferRequest, TooLongAndBadlyEncodedIsTooLong) {
     for (const std::size_t at : {0u, 3u, 8u, 9u, 11u}) {
         std::string payload(12, '0');
@@ -162,8 +175,10 @@ TEST(InferRequest, TooLongAndBadlyEncodedIsTooLong) {
         EXPECT_EQ(parse_request(around(R"([{"payload":")" + payload + R"(","encoding":"hex"}])"), 4),
                   "m 1.0.0 1 hex <PAYLOAD_TOO_LARGE>");
     }
-    EXPECT_EQ(parse_request(around(R"([{"encoding":"HEX","payload":"000000000000"}])"), 4), "m 1.0.0 1 hex <INVALID_ENCODING>");
-    EXPECT_EQ(parse_request(around(R"([{"payload":"000000000000","encoding":"HEX"}])"), 4), "m 1.0.0 1 hex <INVALID_ENCODING>");
+    EXPECT_EQ(parse_request(around(R"([{"encoding":"HEX","payload":"000000000000"}])"), 4),
+              "m 1.0.0 1 hex <INVALID_ENCODING>");
+    EXPECT_EQ(parse_request(around(R"([{"payload":"000000000000","encoding":"HEX"}])"), 4),
+              "m 1.0.0 1 hex <INVALID_ENCODING>");
 }
 
 TEST(InferRequest, TheEnvelopeIsBoundedToo) {

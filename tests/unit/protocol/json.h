@@ -5,8 +5,8 @@
 #include "support/chunks.h"
 #include "support/verdict.h"
 
-#include <boost/json/serialize.hpp>
 #include <gtest/gtest.h>
+#include <boost/json/serialize.hpp>
 
 #include <string>
 #include <string_view>

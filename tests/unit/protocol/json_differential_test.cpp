@@ -31,7 +31,8 @@ public:
             }
             default: {
                 json::object object;
-                for (std::uint64_t left = below(5); left > 0; --left) object.insert_or_assign(string(), value(depth - 1));
+                for (std::uint64_t left = below(5); left > 0; --left)
+                    object.insert_or_assign(string(), value(depth - 1));
                 return object;
             }
         }
@@ -68,8 +69,21 @@ private:
         return std::ldexp(mantissa, static_cast<int>(below(200)) - 100);
     }
     std::string string() {
-        static constexpr std::string_view atoms[] = {"a", "B", "7", " ", "\"", "\\", "/", "\n", "\t", "\x7f", "{", "]",
-                                                     "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+        static constexpr std::string_view atoms[] = {"a",
+                                                     "B",
+                                                     "7",
+                                                     " ",
+                                                     "\"",
+                                                     "\\",
+                                                     "/",
+                                                     "\n",
+                                                     "\t",
+                                                     "\x7f",
+                                                     "{",
+                                                     "]",
+                                                     "\xc3\xa9",
+                                                     "\xe2\x82\xac",
+                                                     "\xf0\x9f\x98\x80"};
         std::string out;
         for (std::uint64_t left = below(9); left > 0; --left) out += atoms[below(std::size(atoms))];
         return out;

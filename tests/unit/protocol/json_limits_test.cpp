@@ -14,7 +14,9 @@ std::string repeat(std::string_view text, std::size_t times) {
 
 std::string nested(std::size_t depth) { return repeat("[", depth) + repeat("]", depth); }
 
-std::string verdict(const std::string& text, const JsonLimits& limits) { return code_of(parse_every_way(text, limits)); }
+std::string verdict(const std::string& text, const JsonLimits& limits) {
+    return code_of(parse_every_way(text, limits));
+}
 
 TEST(JsonLimits, DepthIsExact) {
     for (const std::size_t depth : {1u, 2u, 5u, 16u}) {
@@ -35,7 +37,8 @@ TEST(JsonLimits, DepthIsWhatIsOpenAtOnce) {
 }
 
 TEST(JsonLimits, TenThousandDeepIsMalformed) {
-    for (const std::string& text : {repeat("[", 10000), nested(10000), repeat(R"({"a":)", 10000), repeat("[{\"\":", 5000)})
+    for (const std::string& text :
+         {repeat("[", 10000), nested(10000), repeat(R"({"a":)", 10000), repeat("[{\"\":", 5000)})
         EXPECT_EQ(code_of(protocol::parse_json(text)), "MALFORMED_JSON");
 }
 
@@ -80,7 +83,8 @@ TEST(JsonLimits, ASyntaxErrorIsTheStrongerVerdict) {
 }
 
 TEST(JsonLimits, TheUsualOnesTakeWhatTheContractNeeds) {
-    const std::string inputs = repeat(R"({"encoding":"hex","payload":"00"},)", 4095) + R"({"encoding":"hex","payload":"00"})";
+    const std::string inputs =
+        repeat(R"({"encoding":"hex","payload":"00"},)", 4095) + R"({"encoding":"hex","payload":"00"})";
     EXPECT_EQ(code_of(protocol::parse_json(R"({"inputs":[)" + inputs + "]}")), "OK");
     EXPECT_EQ(code_of(protocol::parse_json('[' + repeat("1,", 65534) + "1]")), "OK");
     EXPECT_EQ(code_of(protocol::parse_json('[' + repeat("1,", 65535) + "1]")), "PAYLOAD_TOO_LARGE");

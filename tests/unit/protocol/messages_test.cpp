@@ -7,10 +7,10 @@
 #include "support/files.h"
 #include "support/verdict.h"
 
+#include <gtest/gtest.h>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
-#include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
@@ -98,7 +98,8 @@ void expect_same(const protocol::JobMessage& one, const protocol::JobMessage& ot
 }
 
 TEST(Messages, JobsOfEveryStateRoundTrip) {
-    std::vector<protocol::JobMessage> jobs{job("queued"), job("running"), job("failed"), job("failed"), job("completed")};
+    std::vector<protocol::JobMessage> jobs{job("queued"), job("running"), job("failed"), job("failed"),
+                                           job("completed")};
     jobs[1].started_at = "2026-03-02T09:15:05.000Z";
     jobs[2].error = Error{ErrorCode::Internal, "the evaluation failed"};
     jobs[3].error = Error{ErrorCode::InvalidCiphertext, "\"cancelled\"", {{"not", "shown"}}};

@@ -161,7 +161,8 @@ TEST(ModelFault, IsFoundAndNamed) {
         ModelDescription model = small_model();
         each.change(model);
         const auto fault = protocol::find_fault(model);
-        ASSERT_EQ(fault.has_value(), each.field != nullptr) << each.name << ": " << (fault ? fault->reason : "no fault");
+        ASSERT_EQ(fault.has_value(), each.field != nullptr)
+            << each.name << ": " << (fault ? fault->reason : "no fault");
         if (!fault) continue;
         EXPECT_EQ(fault->field, each.field) << each.name;
         EXPECT_FALSE(fault->reason.empty()) << each.name;

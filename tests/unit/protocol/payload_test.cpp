@@ -77,14 +77,21 @@ TEST(Encoding, NamesAreExact) {
     EXPECT_EQ(protocol::encoding_from("base64"), Encoding::Base64);
     for (const Encoding encoding : {Encoding::Hex, Encoding::Base64})
         EXPECT_EQ(protocol::encoding_from(protocol::name(encoding)), encoding);
-    for (const std::string& other : {""s, "HEX"s, "Hex"s, "hex "s, "hex\0"s, "base64url"s, "Base64"s, "base-64"s, "BASE64"s})
+    for (const std::string& other :
+         {""s, "HEX"s, "Hex"s, "hex "s, "hex\0"s, "base64url"s, "Base64"s, "base-64"s, "BASE64"s})
         EXPECT_FALSE(protocol::encoding_from(other)) << other;
 }
 
 TEST(Encoding, KnownTexts) {  // RFC 4648, section 10
     const std::pair<std::string_view, std::string_view> vectors[] = {
-        {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="},
-        {"foobar", "Zm9vYmFy"}, {"\xfb\xff\xbf", "+/+/"},
+        {"", ""},
+        {"f", "Zg=="},
+        {"fo", "Zm8="},
+        {"foo", "Zm9v"},
+        {"foob", "Zm9vYg=="},
+        {"fooba", "Zm9vYmE="},
+        {"foobar", "Zm9vYmFy"},
+        {"\xfb\xff\xbf", "+/+/"},
     };
     for (const auto& [plain, text] : vectors) {
         const std::vector<std::uint8_t> bytes(plain.begin(), plain.end());
@@ -127,7 +134,8 @@ TEST(PayloadDecoder, SmallTextsInAnyPieces) {
 
 TEST(PayloadDecoder, HexTakesEitherCase) {
     const Decoded expected{"OK", {0xab, 0xcd, 0xef, 0x01}};
-    for (const char* text : {"abcdef01", "ABCDEF01", "aBCdEf01"}) EXPECT_EQ(decode_every_way(Encoding::Hex, text), expected);
+    for (const char* text : {"abcdef01", "ABCDEF01", "aBCdEf01"})
+        EXPECT_EQ(decode_every_way(Encoding::Hex, text), expected);
 }
 
 TEST(PayloadDecoder, EveryForeignCharacterIsRefusedEverywhere) {
@@ -158,7 +166,9 @@ TEST(PayloadDecoder, BadPayloadsAreInvalidEncoding) {
         {Encoding::Hex, "00\n"},
         {Encoding::Hex, "00\0"s},
         {Encoding::Hex, "00\0\0"s},
-        {Encoding::Hex, "0\0" "0"s},
+        {Encoding::Hex,
+         "0\0"
+         "0"s},
         {Encoding::Hex, "\xc3\xa9"},
         {Encoding::Hex, "AAA="},
         {Encoding::Base64, ""},
@@ -174,10 +184,18 @@ TEST(PayloadDecoder, BadPayloadsAreInvalidEncoding) {
         {Encoding::Base64, "A=AA"},
         {Encoding::Base64, "AA="},
         {Encoding::Base64, "AA==="},
-        {Encoding::Base64, "AA=="  "AA=="},
-        {Encoding::Base64, "AA=="  "AAAA"},
-        {Encoding::Base64, "AAA="  "A"},
-        {Encoding::Base64, "AAA==" "AAA"},
+        {Encoding::Base64,
+         "AA=="
+         "AA=="},
+        {Encoding::Base64,
+         "AA=="
+         "AAAA"},
+        {Encoding::Base64,
+         "AAA="
+         "A"},
+        {Encoding::Base64,
+         "AAA=="
+         "AAA"},
         {Encoding::Base64, "AB=="},
         {Encoding::Base64, "AAB="},
         {Encoding::Base64, "-_-_"},
@@ -187,13 +205,15 @@ TEST(PayloadDecoder, BadPayloadsAreInvalidEncoding) {
         {Encoding::Base64, "AA\0A"s},
     };
     for (const auto& [encoding, text] : bad)
-        EXPECT_EQ(decode_every_way(encoding, text).verdict, "INVALID_ENCODING") << protocol::name(encoding) << ' ' << text;
+        EXPECT_EQ(decode_every_way(encoding, text).verdict, "INVALID_ENCODING")
+            << protocol::name(encoding) << ' ' << text;
 }
 
 TEST(PayloadDecoder, ABadCharacterDeepInsideIsFound) {
     for (const Encoding encoding : {Encoding::Hex, Encoding::Base64}) {
         std::string text(131072, 'A');
-        for (const std::size_t at : {std::size_t{0}, std::size_t{32767}, std::size_t{32768}, std::size_t{65537}, text.size() - 1}) {
+        for (const std::size_t at :
+             {std::size_t{0}, std::size_t{32767}, std::size_t{32768}, std::size_t{65537}, text.size() - 1}) {
             std::string spoiled = text;
             spoiled[at] = '!';
             Sink sink(encoding);

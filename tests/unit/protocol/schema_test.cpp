@@ -5,10 +5,10 @@
 #include "support/files.h"
 #include "support/verdict.h"
 
+#include <gtest/gtest.h>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
-#include <gtest/gtest.h>
 
 #include <map>
 #include <string>
@@ -172,7 +172,8 @@ TEST(Schema, NumbersMeanTheirValue) {
     EXPECT_EQ(judge(Schema::InferRequest, request_with(R"("batch_size":2147483647)")), "OK");
     EXPECT_EQ(judge(Schema::InferRequest, request_with(R"("batch_size":2147483648)")), "maximum /batch_size");
     for (const char* huge : {"18446744073709551615", "1e19", "1e400", "123456789012345678901234567890"})
-        EXPECT_EQ(judge(Schema::InferRequest, request_with("\"batch_size\":" + std::string(huge))), "maximum /batch_size")
+        EXPECT_EQ(judge(Schema::InferRequest, request_with("\"batch_size\":" + std::string(huge))),
+                  "maximum /batch_size")
             << huge;
     EXPECT_EQ(judge(Schema::InferRequest, request_with(R"("batch_size":1.5)")), "type /batch_size");
     EXPECT_EQ(judge(Schema::InferRequest, request_with(R"("batch_size":-1e400)")), "minimum /batch_size");
@@ -186,8 +187,9 @@ TEST(Schema, NumbersMeanTheirValue) {
 
 TEST(Schema, LengthsCountCharacters) {
     const auto named = [](const std::string& model_id) {
-        return judge(Schema::InferRequest, R"({"model_id":")" + model_id + R"(","version":"1","inputs":[{"encoding":"hex",)" +
-                                               R"("payload":"00"}]})");
+        return judge(
+            Schema::InferRequest,
+            R"({"model_id":")" + model_id + R"(","version":"1","inputs":[{"encoding":"hex",)" + R"("payload":"00"}]})");
     };
     std::string wide_name, escaped_nuls;
     for (int i = 0; i < 128; ++i) wide_name += "\xf0\x9f\x98\x80", escaped_nuls += "\\u0000";
@@ -203,7 +205,9 @@ TEST(Schema, LengthsCountCharacters) {
 }
 
 TEST(Schema, PatternsHoldForTheWholeString) {
-    const auto job = [](const std::string& id) { return judge(Schema::Accepted, R"({"job_id":")" + id + R"(","status":"accepted"})"); };
+    const auto job = [](const std::string& id) {
+        return judge(Schema::Accepted, R"({"job_id":")" + id + R"(","status":"accepted"})");
+    };
     const std::string id(32, 'a');
     EXPECT_EQ(job(id), "OK");
     for (const std::string& other : {id + "\\n", "\\n" + id, id + "\\u0000", id + "a", id.substr(1), id + "\\n" + id})

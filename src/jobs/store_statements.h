@@ -1,0 +1,24 @@
+// The SQL of the job store. Private to src/jobs.
+#pragma once
+
+#include "jobs/sqlite_connection.h"
+
+namespace einfer::jobs {
+
+struct WriteStatements {
+    explicit WriteStatements(SqliteConnection& c);
+    SqliteStatement insert_job, insert_inputs, insert_result, delete_inputs;
+    SqliteStatement position;  ///< id → seq, state, attempt
+    SqliteStatement claim, finish;
+    SqliteStatement drop_results, bury, forget;  ///< (finished before, at most)
+};
+
+struct ReadStatements {
+    explicit ReadStatements(SqliteConnection& c);
+    SqliteStatement find;  ///< (id, tenant) → job_columns, result
+    SqliteStatement load;  ///< id → job_columns
+    SqliteStatement inputs;
+    SqliteStatement unfinished;  ///< → id, attempt, bytes of the inputs
+};
+
+}  // namespace einfer::jobs

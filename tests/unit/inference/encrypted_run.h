@@ -1,0 +1,35 @@
+// A model's circuit on ciphertexts, as the server runs it: check, pack, unpack, evaluate; then decrypt.
+#pragma once
+
+#include "he/seal_evaluator.h"
+#include "inference/circuit.h"
+#include "inference/packed_inputs.h"
+#include "support/encryption.h"
+
+#include <vector>
+
+namespace einfer::test {
+
+/// Decrypted answers, one a row. `columns`: one a feature.
+[[nodiscard]] inline std::vector<double> run_encrypted(const inference::Plan& plan, double scale,
+                                                       const keys::Session& session,
+                                                       const std::vector<std::vector<double>>& columns) {
+    const he::Context& context = session.context();
+    std::vector<wire::Ciphertext> inputs;
+    for (const auto& column : columns) {
+        inputs.push_back(parse(session.encrypt(column, scale).value(), context));
+        EXPECT_EQ(text_of(wire::check_ciphertext(inputs.back(), rules_of(context, scale))), "OK");
+    }
+    const auto packed = inference::pack_inputs(inputs, plan.input_primes);
+    const auto unpacked = inference::unpack_inputs(packed, context, plan.input_primes, scale).value();
+    const he::SealEvaluator evaluator(context);
+    const auto result = inference::run(plan, evaluator, std::span<const he::Ciphertext>(unpacked));
+    EXPECT_EQ(text_of(result), "OK");
+    if (!result) return {};
+    EXPECT_EQ(result->prime_count, plan.result_primes);
+    EXPECT_EQ(result->size, plan.result_size);
+    EXPECT_NEAR(result->scale / plan.result_scale, 1, 0.01);
+    return session.decrypt(*result, columns.front().size()).value();
+}
+
+}  // namespace einfer::test

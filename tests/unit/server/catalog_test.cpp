@@ -1,0 +1,111 @@
+// What is served, and the limits that follow from it.
+#include "server/catalog.h"
+
+#include "unit/server/requests.h"
+
+#include <gtest/gtest.h>
+
+#include <tuple>
+
+namespace einfer::test {
+namespace {
+
+using server::Catalog;
+
+TEST(Catalog, ServesTheShippedModels) {
+    const auto catalog = Catalog::load(source_dir / "models");
+    ASSERT_TRUE(catalog) << catalog.error().to_string();
+    EXPECT_EQ((*catalog)->models().size(), json_files(source_dir / "models").size());
+    EXPECT_TRUE(
+        std::is_sorted((*catalog)->models().begin(), (*catalog)->models().end(), [](const auto& a, const auto& b) {
+            return std::tie(a->description().model_id, a->description().version) <
+                   std::tie(b->description().model_id, b->description().version);
+        }));
+    for (const auto& served : (*catalog)->models()) {
+        EXPECT_LE(served->plan.error_bound, served->model.tolerance);
+        EXPECT_EQ(*(*catalog)->find(served->description().model_id, served->description().version), served.get());
+        EXPECT_EQ(served->scale(), served->description().encryption.scale);
+    }
+}
+
+TEST(Catalog, FindsByBothNames) {
+    const auto catalog = make_catalog({std::string(small_entry), with(small_entry, "/version", "\"1.10.0\"")}, false);
+    EXPECT_EQ((*catalog->find("small_v1", "1.0.0"))->description().version, "1.0.0");
+    EXPECT_EQ((*catalog->find("small_v1", "1.10.0"))->description().version, "1.10.0");
+    const std::pair<const char*, const char*> unknown[] = {{"", ""},
+                                                           {"small_v1", ""},
+                                                           {"small_v1", "1.0"},
+                                                           {"small_v1", "1.1.0"},
+                                                           {"SMALL_V1", "1.0.0"},
+                                                           {"small_v", "1.0.0"}};
+    for (const auto& [model_id, version] : unknown)
+        EXPECT_EQ(code_of(catalog->find(model_id, version)), "UNKNOWN_MODEL") << model_id << ' ' << version;
+}
+
+TEST(Catalog, ContextsComeLaterAndAreShared) {
+    const auto catalog = make_catalog(
+        {std::string(small_entry), with(small_entry, "/version", "\"2.0.0\""), quadratic_entry(), large_entry()},
+        false);
+    EXPECT_FALSE(catalog->ready());
+    for (const auto& served : catalog->models()) EXPECT_FALSE(served->context || served->evaluator);
+    ASSERT_TRUE(catalog->make_contexts());
+    EXPECT_TRUE(catalog->ready());
+    for (const auto& served : catalog->models()) {
+        ASSERT_TRUE(served->context && served->evaluator);
+        EXPECT_EQ(served->context->poly_modulus_degree(), served->description().encryption.poly_modulus_degree);
+    }
+    const auto context = [&](const char* model_id, const char* version) {
+        return &(*catalog->find(model_id, version))->context->seal();
+    };
+    EXPECT_EQ(context("small_v1", "1.0.0"), context("small_v1", "2.0.0"));
+    EXPECT_EQ(context("small_v1", "1.0.0"), context("quadratic_v1", "1.0.0"));
+    EXPECT_NE(context("small_v1", "1.0.0"), context("large_v1", "1.0.0"));
+}
+
+TEST(Catalog, AModelWithoutAPlanStopsTheLoad) {
+    const std::tuple<const char*, const char*, const char*> refused[] = {
+        {"/parameters/weights", "[0, 0]", "semantic fault at /parameters/weights: "},
+        {"/parameters/weights", "[1e-40, 0]", "semantic fault at /parameters/weights: "},
+        {"/activation_parameters/coefficients", "[0.5, 0, 0]",
+         "semantic fault at /activation_parameters/coefficients: "},
+        {"/tolerance", "1e-12", "semantic fault at /tolerance: "},
+        {"/input_bounds", "[1e13, 1]", "semantic fault at /encryption_parameters: "},
+    };
+    for (const auto& [pointer, value, expected] : refused) {
+        const TemporaryDirectory directory;
+        write_file(directory.path() / "bad.json", with(small_entry, pointer, value));
+        const auto catalog = Catalog::load(directory.path());
+        ASSERT_FALSE(catalog) << pointer;
+        EXPECT_EQ(catalog.error().to_string().find("bad.json: " + std::string(expected)), 0u)
+            << catalog.error().to_string();
+    }
+}
+
+TEST(Catalog, LimitsAreThoseOfTheLargestModel) {
+    const auto small = make_catalog({std::string(small_entry)}, false);
+    const auto both = make_catalog({std::string(small_entry), large_entry()}, false);
+    EXPECT_EQ(small->limits().max_ciphertext_words, 2u * 4096 * 2);
+    EXPECT_EQ(small->limits().max_ciphertext_bytes, wire::max_serialized_size(2, 4096, 2));
+    EXPECT_EQ(both->limits().max_ciphertext_words, 2u * 8192 * 2);
+    EXPECT_EQ(both->limits().max_ciphertext_bytes, wire::max_serialized_size(2, 8192, 2));
+    // Two inputs of the small model or one of the large: about the same.
+    const std::size_t largest = 2 * wire::max_serialized_size(2, 8192, 2);
+    EXPECT_GT(both->limits().max_body_bytes, largest);
+    EXPECT_LT(both->limits().max_body_bytes, largest + largest / 4);
+    EXPECT_GT(both->limits().max_plain_body_bytes, 8u * 2 * 24);
+}
+
+TEST(Catalog, TheLimitTakesTheLargestHonestRequestOfEveryModel) {
+    const auto catalog = Catalog::load(source_dir / "models").value();
+    for (const auto& served : catalog->models()) {
+        const auto& encryption = served->description().encryption;
+        const std::size_t ciphertext =
+            wire::max_serialized_size(2, encryption.poly_modulus_degree, encryption.coeff_modulus_bits.size() - 1);
+        RequestBody body;
+        body.inputs.assign(served->description().input_dimension, {"base64", std::string(2 * ciphertext, '0')});
+        EXPECT_LE(body.text().size(), catalog->limits().max_body_bytes) << served->description().model_id;
+    }
+}
+
+}  // namespace
+}  // namespace einfer::test
