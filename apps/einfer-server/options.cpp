@@ -4,7 +4,12 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <iostream>
+#include <map>
 #include <thread>
 
 namespace einfer::server_app {
@@ -38,12 +43,23 @@ CLI::Validator range(Number low, Number high) {
     return CLI::Range(low, high).description("");
 }
 
+/// What CLI::Range lets pass: a number that is none.
+std::string refuse_nan(std::string& text) {
+    return std::isnan(std::strtod(text.c_str(), nullptr)) ? "Value " + text + " is not a number" : std::string();
+}
+
+/// CLI::AsSizeValue would make a huge size of a negative one.
+std::string refuse_negative(std::string& text) {
+    return text.starts_with('-') ? "Value " + text + " is negative" : std::string();
+}
+
 /// A duration option in seconds, fractions allowed.
 CLI::Option* add_seconds(CLI::App& app, const std::string& name, milliseconds& value, const std::string& text) {
     return app
         .add_option_function<double>(
-            name, [&value](double seconds) { value = milliseconds(static_cast<std::int64_t>(seconds * 1000)); }, text)
+            name, [&value](double seconds) { value = milliseconds(std::llround(seconds * 1000)); }, text)
         ->check(range(0.001, 1e9))
+        ->check(CLI::Validator(refuse_nan, ""))
         ->type_name("SECONDS")
         ->default_str(std::to_string(value.count() / 1000));
 }
@@ -64,8 +80,40 @@ template <class Bytes>
 CLI::Option* add_bytes(CLI::App& app, const std::string& name, Bytes& value, const std::string& text) {
     return app.add_option(name, value, text)
         ->transform(CLI::AsSizeValue(false).description(""))
+        ->check(CLI::Validator(refuse_negative, ""))
         ->type_name("BYTES")
         ->capture_default_str();
+}
+
+using server::LogFormat;
+using server::LogLevel;
+const std::map<std::string, LogLevel> levels{{"debug", LogLevel::Debug},
+                                             {"info", LogLevel::Info},
+                                             {"warning", LogLevel::Warning},
+                                             {"error", LogLevel::Error},
+                                             {"off", LogLevel::Off}};
+const std::map<std::string, LogFormat> formats{{"text", LogFormat::Text}, {"json", LogFormat::Json}};
+
+template <class Value>
+std::vector<std::string> names(const std::map<std::string, Value>& table) {
+    std::vector<std::string> keys;
+    for (const auto& row : table) keys.push_back(row.first);
+    return keys;
+}
+
+/// The command line behind what the environment says: of two the last one counts, and both win over the config file,
+/// which CLI11 asks only for options that it has not seen. Reversed, as CLI::App::parse() takes it.
+std::vector<std::string> arguments(CLI::App& app, int argc, char** argv) {
+    std::vector<std::string> all(argv + 1, argv + argc);
+    for (CLI::Option* option : app.get_options()) {
+        const std::string name = option->get_name();
+        if (name == "--help" || name == "--version" || !name.starts_with("--")) continue;
+        option->take_last();
+        if (const char* value = std::getenv(environment_name(name).c_str()))
+            all.insert(all.begin(), name + '=' + value);
+    }
+    std::reverse(all.begin(), all.end());
+    return all;
 }
 
 }  // namespace
@@ -163,45 +211,40 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
         ->group(times);
 
     const std::string logs = "Logs (stderr; never a payload)";
-    using server::LogFormat;
-    using server::LogLevel;
-    app.add_option("--log-level", options.log_level, "debug, info, warning, error or off")
-        ->transform(CLI::CheckedTransformer(std::map<std::string, LogLevel>{{"debug", LogLevel::Debug},
-                                                                            {"info", LogLevel::Info},
-                                                                            {"warning", LogLevel::Warning},
-                                                                            {"error", LogLevel::Error},
-                                                                            {"off", LogLevel::Off}})
-                        .description(""))
+    std::string log_level = "info", log_format = "text";
+    app.add_option("--log-level", log_level, "debug, info, warning, error or off")
+        ->check(CLI::IsMember(names(levels)).description(""))
         ->type_name("LEVEL")
-        ->default_str("info")
+        ->capture_default_str()
         ->group(logs);
-    app.add_option("--log-format", options.log_format, "text or json")
-        ->transform(CLI::CheckedTransformer(
-                        std::map<std::string, LogFormat>{{"text", LogFormat::Text}, {"json", LogFormat::Json}})
-                        .description(""))
+    app.add_option("--log-format", log_format, "text or json")
+        ->check(CLI::IsMember(names(formats)).description(""))
         ->type_name("FORMAT")
-        ->default_str("text")
+        ->capture_default_str()
         ->group(logs);
 
-    for (CLI::Option* option : app.get_options())
-        if (option->get_name().starts_with("--") && option->get_name() != "--help" && option->get_name() != "--version")
-            option->envname(environment_name(option->get_name()));
     auto formatter = std::make_shared<HelpFormatter>();
     formatter->column_width(40);
     app.formatter(formatter);
 
+    app.failure_message([](const CLI::App*, const CLI::Error& fault) {
+        return std::string("einfer-server: ") + fault.what() + "; --help says more\n";
+    });
+
     try {
-        app.parse(argc, argv);
+        app.parse(arguments(app, argc, argv));
     } catch (const CLI::ParseError& fault) {
         return app.exit(fault) == 0 ? 0 : 2;
     }
+    options.log_level = levels.at(log_level);
+    options.log_format = formats.at(log_format);
     const auto endpoint = parse_listen(listen);
     if (!endpoint) {
         std::cerr << "einfer-server: --listen needs HOST:PORT, such as 127.0.0.1:8000 or [::1]:8000\n";
         return 2;
     }
     std::tie(options.http.address, options.http.port) = *endpoint;
-    options.http.max_wait = std::chrono::duration_cast<std::chrono::seconds>(max_wait);
+    options.http.max_wait = std::chrono::ceil<std::chrono::seconds>(max_wait);
     return options;
 }
 

@@ -133,7 +133,7 @@ Result<void> JobService::Impl::submit(Submission submission, StoreThread::Done d
     } catch (const std::bad_alloc&) {
         if (admitted) unfinished_.forget(id);
         ready_.arrive({});
-        return Error{ErrorCode::Overloaded, "the server has no memory for the job"};
+        throw;
     }
     return {};
 }
@@ -288,7 +288,11 @@ JobService::~JobService() = default;
 Result<void> JobService::start() { return impl_->start(); }
 
 Result<void> JobService::submit(Submission submission, std::function<void(Result<void>)> done) {
-    return impl_->submit(std::move(submission), std::move(done));
+    try {
+        return impl_->submit(std::move(submission), std::move(done));
+    } catch (const std::bad_alloc&) {
+        return Error{ErrorCode::Overloaded, "out of memory"};
+    }
 }
 
 Result<Job> JobService::find(std::string_view id, std::string_view tenant) { return impl_->store().find(id, tenant); }

@@ -29,10 +29,8 @@ bool means_overload(int code) {
     }
 }
 
-Error overloaded() { return {ErrorCode::Overloaded, "the server cannot store jobs at the moment"}; }
-
 Error to_error(int code) {
-    if (means_overload(code)) return overloaded();
+    if (means_overload(code)) return {ErrorCode::Overloaded, "the server cannot store jobs at the moment"};
     return {ErrorCode::Internal, "the job store failed"};
 }
 
@@ -142,14 +140,16 @@ private:
 
     /// Runs `action` under `lock`; what it throws becomes an Error.
     template <class Action>
-    auto guarded(std::unique_lock<std::mutex> lock, Action action) -> decltype(action()) {
+    auto guarded([[maybe_unused]] std::unique_lock<std::mutex> lock, Action action) -> decltype(action()) {
         try {
-            return action();
-        } catch (const SqliteFailure& failure) {
-            note(failure);
-            return to_error(failure.code);
+            try {
+                return action();
+            } catch (const SqliteFailure& failure) {
+                note(failure);
+                return to_error(failure.code);
+            }
         } catch (const std::bad_alloc&) {
-            return overloaded();
+            return Error{ErrorCode::Overloaded, "out of memory"};  // short enough for std::string to take none
         }
     }
 

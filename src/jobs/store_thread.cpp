@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <future>
+#include <new>
 
 namespace einfer::jobs {
 namespace {
@@ -25,6 +26,15 @@ struct SizeOf {
     std::size_t operator()(const SqliteStore::Claim&) const { return 0; }
     std::size_t operator()(const SqliteStore::Finish& finish) const { return finish.outcome.result.size(); }
 };
+
+/// The error of `results`, in few words if there is no memory for more: whoever waits has to be told something.
+Error error_of(const Result<std::vector<Result<void>>>& results) {
+    try {
+        return results.error();
+    } catch (const std::bad_alloc&) {
+        return {ErrorCode::Overloaded, "out of memory"};
+    }
+}
 
 bool is_insert(const SqliteStore::Write& write) { return std::holds_alternative<SqliteStore::Insert>(write); }
 
@@ -115,11 +125,11 @@ void StoreThread::wait_for_work(std::list<Pending>& batch) {
 void StoreThread::commit(std::list<Pending>& batch) {
     writes_.clear();
     for (Pending& pending : batch) writes_.push_back(std::move(pending.write));
-    const auto results = store_.apply(writes_);
+    auto results = store_.apply(writes_);
     if (results) {
         writes_.clear();  // inputs and results are released before anybody is told
         auto result = results->begin();
-        for (const Pending& pending : batch) call(pending.done, *result++);
+        for (const Pending& pending : batch) call(pending.done, std::move(*result++));
         return;
     }
 
@@ -130,7 +140,7 @@ void StoreThread::commit(std::list<Pending>& batch) {
         const auto pending = next++;
         pending->write = std::move(*write++);
         if (is_insert(pending->write)) {
-            call(pending->done, results.error());
+            call(pending->done, error_of(results));
         } else {
             if (retries_.empty()) {
                 backoff_ = first_backoff;
@@ -153,12 +163,12 @@ void StoreThread::retry() {
     // One by one: a write that the store can never take does not keep the others from the disk.
     for (auto next = retries_.begin(); next != retries_.end();) {
         const auto pending = next++;
-        const auto results = store_.apply(std::span(&pending->write, 1));
+        auto results = store_.apply(std::span(&pending->write, 1));
         if (!results && !abandoning) continue;
         if (results) {
-            call(pending->done, results->front());
+            call(pending->done, std::move(results->front()));
         } else {
-            call(pending->done, Error{ErrorCode::ShuttingDown, "the server is shutting down"});
+            call(pending->done, Error{ErrorCode::ShuttingDown, "shutting down"});
         }
         retries_.erase(pending);
     }

@@ -6,17 +6,21 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
+#include <string.h>  // explicit_bzero
+
 namespace einfer::protocol {
 
 /// Decodes /inputs/*/payload while it arrives.
 class InferRequestParser::Tap final : public StringTap {
 public:
-    Tap(std::size_t max_payload_bytes, PayloadSink& sink) : max_payload_bytes_(max_payload_bytes), sink_(sink) {}
+    Tap(std::size_t max_payload_bytes, PayloadSink& sink, MemoryBudget* budget)
+        : max_payload_bytes_(max_payload_bytes), sink_(sink), budget_(budget) {}
 
     bool begin(JsonPath path) override {
         if (!is_input(path) || path[2].key != "payload") return false;
         input_ = Input{};
         input_.present = true;
+        if (budget_ != nullptr) input_.memory = Reservation(*budget_);
         const boost::json::value* const encoding = path[2].container->get_object().if_contains("encoding");
         input_.encoding_known = encoding != nullptr;
         if (input_.encoding_known) begin_decoding(*encoding);
@@ -28,7 +32,7 @@ public:
         if (input_.encoding_known)
             decode(part);
         else if (input_.characters <= encoded_size(Encoding::Hex, max_payload_bytes_))
-            input_.text.append(part);
+            hold(part);
     }
 
     void end() override {}
@@ -40,6 +44,7 @@ public:
             if (encoding != nullptr) {  // without one the schema refuses the request
                 begin_decoding(*encoding);
                 decode(input_.text);
+                ::explicit_bzero(input_.text.data(), input_.text.size());  // perhaps a key that was sent by mistake
             }
         }
         payloads_.push_back({input_.bytes, verdict()});
@@ -59,6 +64,8 @@ private:
         std::size_t characters = 0;
         std::size_t bytes = 0;
         std::string text;  // held only until the encoding is known
+        Reservation memory;
+        bool no_memory = false;
     };
 
     static bool is_input(JsonPath path) {
@@ -71,6 +78,12 @@ private:
         sink_.begin_input();
         if (const boost::json::string* text = encoding.if_string()) input_.encoding = encoding_from(*text);
         if (input_.encoding) input_.decoder.emplace(*input_.encoding);
+    }
+
+    void hold(std::string_view part) {
+        constexpr std::size_t growth = 2;  // a string doubles its capacity
+        input_.no_memory = input_.no_memory || !input_.memory.grow(growth * part.size());
+        if (!input_.no_memory) input_.text.append(part);
     }
 
     /// Longer than the text of any payload, well encoded or not: so the pieces that it came in do not matter.
@@ -91,6 +104,8 @@ private:
         if (!input_.begun) return std::nullopt;  // the schema refuses the request
         if (!input_.decoder) return Error{ErrorCode::InvalidEncoding, "an encoding is \"hex\" or \"base64\""};
         if (too_many_characters()) return too_long;
+        if (input_.no_memory)
+            return Error{ErrorCode::Overloaded, "the server's memory budget is used up; try again later"};
         if (const auto finished = input_.decoder->finish(); !finished) return finished.error();
         if (input_.bytes > max_payload_bytes_) return too_long;
         return std::nullopt;
@@ -98,12 +113,18 @@ private:
 
     const std::size_t max_payload_bytes_;
     PayloadSink& sink_;
+    MemoryBudget* const budget_;
     Input input_;
     std::vector<Payload> payloads_;
 };
 
-InferRequestParser::InferRequestParser(std::size_t max_payload_bytes, PayloadSink& sink)
-    : tap_(std::make_unique<Tap>(max_payload_bytes, sink)), reader_(JsonLimits{}, tap_.get()) {}
+// What 4096 inputs of the shortest encoding need, with room for white space and long names: a connection that sends an
+// envelope and nothing else costs less than a megabyte.
+constexpr JsonLimits envelope_limits{
+    .max_depth = 16, .max_values = 16 * 1024, .max_string_bytes = 4096, .max_text_bytes = 256 * 1024};
+
+InferRequestParser::InferRequestParser(std::size_t max_payload_bytes, PayloadSink& sink, MemoryBudget* budget)
+    : tap_(std::make_unique<Tap>(max_payload_bytes, sink, budget)), reader_(envelope_limits, tap_.get()) {}
 InferRequestParser::~InferRequestParser() = default;
 
 void InferRequestParser::feed(std::string_view chunk) { reader_.feed(chunk); }

@@ -3,6 +3,7 @@
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/value.hpp>
 
+#include <charconv>
 #include <cmath>
 #include <optional>
 #include <utility>
@@ -76,12 +77,29 @@ public:
         return put(json::string{});
     }
 
-    bool on_number_part(std::string_view, error_code&) { return true; }
-    bool on_int64(std::int64_t number, std::string_view, error_code&) { return put(number); }
-    bool on_uint64(std::uint64_t number, std::string_view, error_code&) {
+    bool on_number_part(std::string_view part, error_code&) {
+        if (number_text_.size() + part.size() > limits_.max_string_bytes)
+            too_large = true;
+        else
+            number_text_.append(part);
+        return true;
+    }
+    bool on_int64(std::int64_t number, std::string_view rest, error_code& ec) {
+        on_number_part(rest, ec);
+        number_text_.clear();
+        return put(number);
+    }
+    bool on_uint64(std::uint64_t number, std::string_view rest, error_code& ec) {
+        on_number_part(rest, ec);
+        number_text_.clear();
         return put(static_cast<double>(number));  // Boost calls this only above the range of int64_t
     }
-    bool on_double(double number, std::string_view, error_code&) {
+    bool on_double(double number, std::string_view rest, error_code& ec) {
+        // Boost's own value may be off by a unit in the last place. Beyond the range of a double its infinity or zero
+        // stays.
+        on_number_part(rest, ec);
+        std::from_chars(number_text_.data(), number_text_.data() + number_text_.size(), number);
+        number_text_.clear();
         const bool fits = number >= -0x1p63 && number < 0x1p63;
         if (fits && std::trunc(number) == number) return put(static_cast<std::int64_t>(number));
         return put(number);
@@ -137,7 +155,8 @@ private:
     const JsonLimits limits_;
     StringTap* tap_;
     std::vector<JsonFrame> path_;
-    std::string text_;  // the key or string being gathered
+    std::string text_;         // the key or string being gathered
+    std::string number_text_;  // the number being gathered
     std::size_t text_bytes_ = 0;
     std::size_t values_ = 0;
     bool in_string_ = false;

@@ -17,7 +17,7 @@ namespace einfer::protocol {
 struct JsonLimits {
     std::size_t max_depth = 16;
     std::size_t max_values = 65536;            ///< values of any kind in one document
-    std::size_t max_string_bytes = 4096;       ///< one string or key kept in the document
+    std::size_t max_string_bytes = 4096;       ///< one string, key or number kept in the document
     std::size_t max_text_bytes = 1024 * 1024;  ///< all of them together
 };
 

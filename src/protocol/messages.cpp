@@ -72,8 +72,8 @@ std::string job_body(const JobMessage& job, std::span<const std::uint8_t> payloa
     json::object object{{"job_id", job.job_id}, {"status", job.status}, {"created_at", job.created_at}};
     if (job.started_at) object.emplace("started_at", *job.started_at);
     if (job.finished_at) object.emplace("finished_at", *job.finished_at);
-    if (job.error) object.emplace("error", json::object{{"code", traits(job.error->code).name},
-                                                        {"message", job.error->message}});
+    if (job.error)
+        object.emplace("error", json::object{{"code", traits(job.error->code).name}, {"message", job.error->message}});
     if (!job.result) return json::serialize(object);
 
     // The payload is megabytes: it is written behind everything else, straight into the text.

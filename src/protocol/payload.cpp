@@ -2,6 +2,8 @@
 
 #include "base/hex.h"
 
+#include <string.h>  // explicit_bzero
+
 #include <algorithm>
 
 namespace einfer::protocol {
@@ -19,6 +21,14 @@ constexpr auto base64_values = [] {
         values[static_cast<unsigned char>(base64_alphabet[i])] = static_cast<std::uint8_t>(i);
     return values;
 }();
+
+/// Decoded bytes on their way out, wiped when they are gone: they may be a secret key that was sent by mistake.
+struct Run {
+    ~Run() { ::explicit_bzero(bytes.data(), bytes.size()); }
+    std::uint8_t* data() { return bytes.data(); }
+
+    std::array<std::uint8_t, run_bytes> bytes;
+};
 
 /// Values of hex digits into `values`; non-zero when a character is no digit. Branch-free arithmetic on bytes, because
 /// compilers make vector code of it for every instruction set; a table look-up would be several times slower.
@@ -52,7 +62,8 @@ std::uint8_t base64_value(char c) { return base64_values[static_cast<unsigned ch
 
 /// Three bytes from four characters of the alphabet; false when one is foreign.
 bool decode_quantum(const char* in, std::uint8_t* out) {
-    const std::uint8_t a = base64_value(in[0]), b = base64_value(in[1]), c = base64_value(in[2]), d = base64_value(in[3]);
+    const std::uint8_t a = base64_value(in[0]), b = base64_value(in[1]), c = base64_value(in[2]),
+                       d = base64_value(in[3]);
     out[0] = static_cast<std::uint8_t>(a << 2 | b >> 4);
     out[1] = static_cast<std::uint8_t>(b << 4 | c >> 2);
     out[2] = static_cast<std::uint8_t>(c << 6 | d);
@@ -117,7 +128,7 @@ void PayloadDecoder::feed(std::string_view text, const Out& out) {
 }
 
 void PayloadDecoder::feed_hex(std::string_view text, const Out& out) {
-    std::array<std::uint8_t, run_bytes> run;
+    Run run;
     if (carried_ == 1) {
         carry_[1] = text[0];
         text.remove_prefix(1);
@@ -138,7 +149,7 @@ void PayloadDecoder::feed_hex(std::string_view text, const Out& out) {
 }
 
 void PayloadDecoder::feed_base64(std::string_view text, const Out& out) {
-    std::array<std::uint8_t, run_bytes> run;
+    Run run;
     std::size_t bytes = 0;
     const auto flush = [&] {
         if (bytes > 0) out({run.data(), bytes});

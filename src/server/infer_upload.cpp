@@ -26,7 +26,7 @@ InferUpload::InferUpload(const Catalog& catalog, MemoryBudget& budget)
               .min_size = 2,
               .max_size = 2,
               .budget = &budget},
-      parser_(catalog.limits().max_ciphertext_bytes, *this) {}
+      parser_(catalog.limits().max_ciphertext_bytes, *this, &budget) {}
 
 void InferUpload::begin_input() {
     if (!refused_) input_.emplace(limits_);
@@ -59,10 +59,11 @@ Result<std::vector<wire::Ciphertext>> InferUpload::take_ciphertexts(const Served
         if (inputs_[i]->seal_minor != inputs_[0]->seal_minor)
             return at_input({ErrorCode::InvalidCiphertext, "the inputs were written by different SEAL versions"}, i);
     }
+    for (std::size_t i = 0; i < inputs_.size(); ++i)
+        if (const auto checked = wire::check_metadata(*inputs_[i], rules); !checked) return at_input(checked.error(), i);
     std::vector<wire::Ciphertext> ciphertexts;
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
-        if (const auto checked = wire::check_ciphertext(*inputs_[i], rules); !checked)
-            return at_input(checked.error(), i);
+        if (const auto checked = wire::check_words(*inputs_[i], rules); !checked) return at_input(checked.error(), i);
         ciphertexts.push_back(*std::move(inputs_[i]));
     }
     return ciphertexts;

@@ -92,12 +92,14 @@ Result<std::unique_ptr<InferenceService>> InferenceService::create(std::unique_p
 
 Result<void> InferenceService::prepare() {
     if (const auto made = catalog_->make_contexts(); !made) return made;
-    return jobs_->start();
+    if (const auto started = jobs_->start(); !started) return started;
+    prepared_ = true;
+    return {};
 }
 
 Result<void> InferenceService::readiness() const {
     if (shutting_down_) return Error{ErrorCode::ShuttingDown, "the server is shutting down"};
-    if (!catalog_->ready()) return context_unavailable();
+    if (!prepared_) return context_unavailable();
     return {};
 }
 

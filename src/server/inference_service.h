@@ -79,6 +79,7 @@ private:
     const ServiceOptions options_;
     MemoryBudget budget_;
     Document models_;
+    std::atomic<bool> prepared_{false};
     std::atomic<bool> shutting_down_{false};
     std::unique_ptr<jobs::JobService> jobs_;
 };

@@ -109,6 +109,10 @@ struct CiphertextRules {
     std::optional<double> scale;            ///< bit-equal when given
 };
 
+/// The steps of check_ciphertext(), for requests of several: all metadata is judged before any word.
+[[nodiscard]] Result<void> check_metadata(const Ciphertext& ciphertext, const CiphertextRules& rules);
+[[nodiscard]] Result<void> check_words(const Ciphertext& ciphertext, const CiphertextRules& rules);
+
 /// Metadata, then every word below its prime, then no second (or later) polynomial zero modulo any prime (transparent).
 /// INVALID_CIPHERTEXT, or INCOMPATIBLE_CIPHERTEXT when it is well formed for other parameters, level or scale.
 /// A scale of 1 with other parameters is no CKKS ciphertext but a public key or BGV's: INVALID_CIPHERTEXT.

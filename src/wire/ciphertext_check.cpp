@@ -26,7 +26,7 @@ RowFacts look_at_row(std::span<const std::uint64_t> row, std::uint64_t prime) {
     return {(below & top_bit) != 0, any == 0};
 }
 
-MaybeFault check_metadata(const Ciphertext& ciphertext, const CiphertextRules& rules) {
+MaybeFault fault_in_metadata(const Ciphertext& ciphertext, const CiphertextRules& rules) {
     // SEAL gives scale 1 to public keys and BGV ciphertexts; no CKKS encoder does.
     const bool foreign = ciphertext.parms_id != rules.parms_id;
     if (ciphertext.scale == 1.0 && (foreign || ciphertext.parms_id == rules.key_parms_id))
@@ -46,7 +46,7 @@ MaybeFault check_metadata(const Ciphertext& ciphertext, const CiphertextRules& r
     return std::nullopt;
 }
 
-MaybeFault check_words(const Ciphertext& ciphertext, const CiphertextRules& rules) {
+MaybeFault fault_in_words(const Ciphertext& ciphertext, const CiphertextRules& rules) {
     const std::size_t degree = rules.poly_modulus_degree;
     const std::size_t polynomials = ciphertext.seed ? 1 : ciphertext.size;
     const std::span<const std::uint64_t> words = ciphertext.words.span();
@@ -68,10 +68,19 @@ MaybeFault check_words(const Ciphertext& ciphertext, const CiphertextRules& rule
 
 }  // namespace
 
-Result<void> check_ciphertext(const Ciphertext& ciphertext, const CiphertextRules& rules) {
-    if (const MaybeFault fault = check_metadata(ciphertext, rules)) return to_error(*fault);
-    if (const MaybeFault fault = check_words(ciphertext, rules)) return to_error(*fault);
+Result<void> check_metadata(const Ciphertext& ciphertext, const CiphertextRules& rules) {
+    if (const MaybeFault fault = fault_in_metadata(ciphertext, rules)) return to_error(*fault);
     return {};
+}
+
+Result<void> check_words(const Ciphertext& ciphertext, const CiphertextRules& rules) {
+    if (const MaybeFault fault = fault_in_words(ciphertext, rules)) return to_error(*fault);
+    return {};
+}
+
+Result<void> check_ciphertext(const Ciphertext& ciphertext, const CiphertextRules& rules) {
+    if (const auto checked = check_metadata(ciphertext, rules); !checked) return checked;
+    return check_words(ciphertext, rules);
 }
 
 }  // namespace einfer::wire

@@ -13,8 +13,4 @@ MaybeFault Inflater::reserve(std::size_t bytes) {
     return std::nullopt;
 }
 
-std::span<std::uint8_t> Inflater::output(const CiphertextBody& body) {
-    return body.has_metadata() ? std::span(buffer_) : std::span(buffer_).first(layout::words);
-}
-
 }  // namespace einfer::wire

@@ -34,9 +34,7 @@ protected:
     /// Takes the decompressor's memory from the budget, once, before anything is inflated.
     [[nodiscard]] MaybeFault reserve(std::size_t bytes);
 
-    /// Where the next output goes. Before the metadata is known only as much is inflated as that needs: what it says of
-    /// memory is then heard before what comes later, however the input was cut.
-    [[nodiscard]] std::span<std::uint8_t> output(const CiphertextBody& body);
+    [[nodiscard]] std::span<std::uint8_t> output() { return buffer_; }
 
     WipingMemory& memory() { return memory_; }
 

@@ -55,7 +55,7 @@ private:
     /// Inflates until the input is used up or the stream ends.
     MaybeFault inflate_step(CiphertextBody& body) {
         for (;;) {
-            const auto room = output(body);
+            const auto room = output();
             stream_.next_out = room.data();
             stream_.avail_out = static_cast<uInt>(room.size());
             const int status = inflate(&stream_, Z_NO_FLUSH);

@@ -61,7 +61,7 @@ private:
         ZSTD_inBuffer input{bytes.data(), bytes.size(), 0};
         for (bool more = true; more;) {
             if (at_end_) return invalid("bytes follow the compressed data", "compression");
-            const auto room = output(body);
+            const auto room = output();
             ZSTD_outBuffer out{room.data(), room.size(), 0};
             const std::size_t hint = ZSTD_decompressStream(context_, &out, &input);
             if (ZSTD_isError(hint)) return fault_of(hint);

@@ -17,11 +17,12 @@ class Exchange {
 public:
     virtual ~Exchange() = default;
 
-    /// LENGTH_REQUIRED when the request has no body framing, PAYLOAD_TOO_LARGE when it announces more than `limit` bytes.
+    /// LENGTH_REQUIRED when the request has no body framing, PAYLOAD_TOO_LARGE when it announces more than `limit`
+    /// bytes.
     [[nodiscard]] virtual Result<void> check_length(std::size_t limit) const = 0;
 
-    /// Sends 100 Continue if it is awaited, then hands the body over in pieces. PAYLOAD_TOO_LARGE as soon as it is longer
-    /// than `limit`, REQUEST_TIMEOUT when it comes too slowly, MALFORMED_JSON when its framing is bad.
+    /// Sends 100 Continue if it is awaited, then hands the body over in pieces. PAYLOAD_TOO_LARGE as soon as it is
+    /// longer than `limit`, REQUEST_TIMEOUT when it comes too slowly, MALFORMED_JSON when its framing is bad.
     virtual boost::asio::awaitable<Result<void>> read_body(std::size_t limit,
                                                            std::function<void(std::string_view)> consume) = 0;
 

@@ -6,6 +6,7 @@
 #include "protocol/schema.h"
 
 #include <array>
+#include <charconv>
 
 namespace einfer::server::http {
 namespace {
@@ -17,22 +18,29 @@ enum class Route { Health, Ready, Models, Keys, OpenApi, Infer, InferPlain, Job 
 struct Row {
     Route route;
     std::string_view pattern;
+    std::array<std::string_view, 2> path;  ///< its segments; "{}" is any
     std::string_view allow;
 };
 constexpr std::string_view reading = "GET, HEAD";
 constexpr std::array rows{
-    Row{Route::Health, "/health", reading},        Row{Route::Ready, "/ready", reading},
-    Row{Route::Models, "/models", reading},        Row{Route::Keys, "/keys", reading},
-    Row{Route::OpenApi, "/openapi.json", reading}, Row{Route::Infer, "/infer", "POST"},
-    Row{Route::InferPlain, "/infer/plain", "POST"}, Row{Route::Job, "/jobs/{job_id}", reading},
+    Row{Route::Health, "/health", {"health"}, reading},
+    Row{Route::Ready, "/ready", {"ready"}, reading},
+    Row{Route::Models, "/models", {"models"}, reading},
+    Row{Route::Keys, "/keys", {"keys"}, reading},
+    Row{Route::OpenApi, "/openapi.json", {"openapi.json"}, reading},
+    Row{Route::Infer, "/infer", {"infer"}, "POST"},
+    Row{Route::InferPlain, "/infer/plain", {"infer", "plain"}, "POST"},
+    Row{Route::Job, "/jobs/{job_id}", {"jobs", "{}"}, reading},
 };
 
+/// Segment by segment, as they were sent: an encoded slash is part of its segment.
 const Row* match(const std::vector<std::string>& path) {
-    if (path.size() == 2 && path[0] == "jobs") return &rows.back();
-    std::string joined;
-    for (const std::string& segment : path) joined += '/' + segment;
-    for (const Row& row : rows)
-        if (row.pattern == joined && row.route != Route::Job) return &row;
+    for (const Row& row : rows) {
+        const std::size_t segments = row.path[1].empty() ? 1 : 2;
+        if (path.size() == segments && path[0] == row.path[0] &&
+            (segments == 1 || row.path[1] == "{}" || path[1] == row.path[1]))
+            return &row;
+    }
     return nullptr;
 }
 
@@ -40,11 +48,13 @@ bool allowed(const Row& row, const RequestHead& head) {
     return row.allow == reading ? head.is_read() : head.method == boost::beast::http::verb::post;
 }
 
-Reply not_found() { return Reply::error({ErrorCode::NotFound, "no such resource; GET /openapi.json describes them all"}); }
+Reply not_found() {
+    return Reply::error({ErrorCode::NotFound, "no such resource; GET /openapi.json describes them all"});
+}
 
 Reply document(const Document& document, const RequestHead& head) {
-    Reply reply = head.if_none_match && (*head.if_none_match == "*" ||
-                                         head.if_none_match->find(document.etag) != std::string::npos)
+    Reply reply = head.if_none_match &&
+                          (*head.if_none_match == "*" || head.if_none_match->find(document.etag) != std::string::npos)
                       ? Reply::json(304, "")
                       : Reply::json(200, document.body);
     reply.headers.emplace_back("ETag", document.etag);
@@ -56,10 +66,24 @@ Result<void> check_version(const RequestHead& head) {
     return found == head.query.end() ? Result<void>() : protocol::check_api_version(found->second);
 }
 
+Result<std::uint8_t> parse_seal_minor(const std::string& text) {
+    const auto refuse = [](const char* rule) {
+        return Error{ErrorCode::SchemaViolation,
+                     "seal_minor is a SEAL 4.x minor version, 0 to 4",
+                     {{"pointer", "seal_minor"}, {"rule", rule}}};
+    };
+    int number = 0;
+    const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (fault == std::errc::result_out_of_range) return refuse(text.front() == '-' ? "minimum" : "maximum");
+    if (fault != std::errc() || end != text.data() + text.size()) return refuse("type");
+    if (number < 0) return refuse("minimum");
+    if (number > wire::max_seal_minor) return refuse("maximum");
+    return static_cast<std::uint8_t>(number);
+}
+
 }  // namespace
 
-Handlers::Handlers(InferenceService& service)
-    : service_(service), openapi_{std::string(protocol::openapi_json()), entity_tag(protocol::openapi_json())} {}
+Handlers::Handlers(InferenceService& service) : service_(service) {}
 
 net::awaitable<Reply> Handlers::handle(const RequestHead& head, Exchange& exchange, std::string& route) {
     const Row* const row = match(head.path);
@@ -75,7 +99,7 @@ net::awaitable<Reply> Handlers::handle(const RequestHead& head, Exchange& exchan
         case Route::Ready: co_return ready();
         case Route::Models: co_return models(head);
         case Route::Keys: co_return keys(head);
-        case Route::OpenApi: co_return document(openapi_, head);
+        case Route::OpenApi: co_return Reply::json(200, std::string(protocol::openapi_json()));
         case Route::Infer: co_return co_await infer(head, exchange);
         case Route::InferPlain: co_return co_await infer_plain(head, exchange);
         case Route::Job: co_return co_await job(head, exchange);
@@ -97,11 +121,9 @@ Reply Handlers::keys(const RequestHead& head) const {
     if (const auto version = check_version(head); !version) return Reply::error(version.error());
     std::uint8_t seal_minor = 1;
     if (const auto found = head.query.find("seal_minor"); found != head.query.end()) {
-        if (found->second.size() != 1 || found->second[0] < '0' || found->second[0] > '0' + wire::max_seal_minor)
-            return Reply::error({ErrorCode::SchemaViolation,
-                                 "seal_minor is a SEAL 4.x minor version, 0 to 4",
-                                 {{"pointer", "seal_minor"}, {"rule", "enum"}}});
-        seal_minor = static_cast<std::uint8_t>(found->second[0] - '0');
+        const auto parsed = parse_seal_minor(found->second);
+        if (!parsed) return Reply::error(parsed.error());
+        seal_minor = *parsed;
     }
     auto body = service_.keys(seal_minor);
     return body ? Reply::json(200, *std::move(body)) : Reply::error(body.error());

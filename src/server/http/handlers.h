@@ -28,7 +28,6 @@ private:
     [[nodiscard]] Reply keys(const RequestHead& head) const;
 
     InferenceService& service_;
-    const Document openapi_;
 };
 
 }  // namespace einfer::server::http

@@ -55,7 +55,8 @@ std::optional<std::chrono::seconds> preferred_wait(std::string_view prefer) {
 }  // namespace
 
 Result<RequestHead> RequestHead::parse(const beast::http::request_header<>& header) {
-    const auto url = boost::urls::parse_origin_form(header.target());
+    auto url = boost::urls::parse_origin_form(header.target());
+    if (!url) url = boost::urls::parse_absolute_uri(header.target());  // RFC 9112 §3.2.2: servers accept it
     if (!url) return Error{ErrorCode::MalformedJson, "the request target is not a path with an optional query"};
     RequestHead head;
     head.method = header.method();
@@ -84,15 +85,15 @@ std::string request_id(const Fields& fields) {
 }
 
 Result<void> check_json_body(const RequestHead& head) {
-    const Error refusal{ErrorCode::UnsupportedMediaType,
-                        "send application/json in UTF-8, without a Content-Encoding"};
+    const Error refusal{ErrorCode::UnsupportedMediaType, "send application/json in UTF-8, without a Content-Encoding"};
     if (head.content_encoding && !beast::iequals(trimmed(*head.content_encoding), "identity")) return refusal;
     if (!head.content_type) return refusal;
     const auto parts = split(*head.content_type, ';');
     if (!beast::iequals(parts.front(), "application/json")) return refusal;
     for (std::size_t i = 1; i < parts.size(); ++i) {
         if (parts[i].empty()) continue;
-        if (!beast::iequals(parts[i], "charset=utf-8") && !beast::iequals(parts[i], "charset=\"utf-8\"")) return refusal;
+        if (!beast::iequals(parts[i], "charset=utf-8") && !beast::iequals(parts[i], "charset=\"utf-8\""))
+            return refusal;
     }
     return {};
 }

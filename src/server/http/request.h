@@ -16,11 +16,11 @@ namespace einfer::server::http {
 
 struct RequestHead {
     boost::beast::http::verb method = boost::beast::http::verb::unknown;
-    std::vector<std::string> path;              ///< decoded segments: "/jobs/x" is {"jobs", "x"}
-    std::map<std::string, std::string> query;   ///< decoded; the first of equal names
+    std::vector<std::string> path;             ///< decoded segments: "/jobs/x" is {"jobs", "x"}
+    std::map<std::string, std::string> query;  ///< decoded; the first of equal names
     std::string tenant = "default";
-    std::optional<Error> tenant_fault;          ///< reported by the routes that look at the tenant
-    std::optional<std::chrono::seconds> wait;   ///< Prefer: wait, uncapped
+    std::optional<Error> tenant_fault;         ///< reported by the routes that look at the tenant
+    std::optional<std::chrono::seconds> wait;  ///< Prefer: wait, uncapped
     std::optional<std::string> if_none_match;
     std::optional<std::string> content_type;
     std::optional<std::string> content_encoding;

@@ -12,6 +12,7 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
+#include <boost/url/parse.hpp>
 
 #include <cstring>
 
@@ -53,6 +54,16 @@ private:
     bool ended_ = false;
 };
 
+/// What a proxy in front might understand otherwise than we do (RFC 9112 §3.2, §6): the host, and where the body ends.
+bool is_unambiguous(const beast::http::request_header<>& header) {
+    const std::size_t hosts = header.count(beast::http::field::host);
+    if (hosts > 1 || (hosts == 0 && header.version() >= 11)) return false;
+    if (hosts == 1 && !boost::urls::parse_authority(header[beast::http::field::host])) return false;
+    const std::size_t codings = header.count(beast::http::field::transfer_encoding);
+    return codings == 0 || (codings == 1 && header.version() >= 11 &&
+                            beast::iequals(header[beast::http::field::transfer_encoding], "chunked"));
+}
+
 Error timeout_error() { return {ErrorCode::RequestTimeout, "the request came too slowly; send it again"}; }
 Error framing_error() { return {ErrorCode::MalformedJson, "the request is not well-formed HTTP/1.1"}; }
 
@@ -76,7 +87,8 @@ net::awaitable<void> Session::run() {
     socket_.set_option(net::ip::tcp::no_delay(true), ec);
     Next next = Next::Continue;
     while (next == Next::Continue) {
-        const bool arrived = co_await await_request();  // not inside the condition: GCC 12 awaits in spite of a short circuit
+        const bool arrived =
+            co_await await_request();  // not inside the condition: GCC 12 awaits in spite of a short circuit
         if (!arrived) break;
         ++shared_.requests;
         next = co_await serve_one();
@@ -102,7 +114,6 @@ void Session::set_deadline(steady_clock::time_point when) {
 
 net::awaitable<bool> Session::await_request() {
     if (buffer_.size() > 0) co_return true;  // pipelined
-    if (shared_.draining) co_return false;
     idle_ = true;
     set_timeout(shared_.options.idle_timeout);
     const auto [ec, bytes] = co_await socket_.async_read_some(buffer_.prepare(chunk_bytes), as_result);
@@ -135,7 +146,7 @@ net::awaitable<std::optional<Result<void>>> Session::read_header() {
     request_id_ = request_id(parser_->get());
     if (parsed == beast::http::error::header_limit)
         co_return Result<void>(Error{ErrorCode::HeadersTooLarge, "the header section is over the limit"});
-    if (parsed || scan.folded()) co_return Result<void>(framing_error());
+    if (parsed || scan.folded() || !is_unambiguous(parser_->get())) co_return Result<void>(framing_error());
     co_return Result<void>();
 }
 
@@ -144,51 +155,54 @@ net::awaitable<Session::Next> Session::serve_one() {
     const auto header = co_await read_header();
     if (!header) co_return Next::Close;
 
-    Reply reply;
-    std::string route = "-";
-    std::string tenant;
-    bool keep_alive = false;
-    bool head_only = false;
-    if (!*header) {
-        reply = Reply::error(header->error());
-    } else if (refuse_) {
-        reply = Reply::error({ErrorCode::Overloaded, "the server has its maximum of connections; try again later"});
-    } else {
-        const auto head = RequestHead::parse(parser_->get());
-        if (!head) {
-            reply = Reply::error(head.error());
-        } else {
-            tenant = head->tenant;
-            head_only = head->method == beast::http::verb::head;
-            try {
-                reply = co_await shared_.handlers.handle(*head, *this, route);
-            } catch (const std::bad_alloc&) {
-                reply = Reply::error({ErrorCode::Overloaded, "out of memory; try again later"});
-            } catch (const std::exception& fault) {
-                log_event(LogLevel::Error, "fault", {{"request_id", request_id_}, {"what", fault.what()}});
-                reply = Reply::error({ErrorCode::Internal, "a fault of the server; report the request id"});
-            }
-        }
-        keep_alive = parser_->is_done() && parser_->get().keep_alive() && !shared_.draining;
-    }
-    const bool unread = *header ? !parser_->is_done() : true;
-    const int status = reply.status;
-    const std::string code = reply.code;
-    const std::size_t bytes = reply.body.size();
-    const bool sent = co_await send(std::move(reply), head_only, keep_alive);
+    Answer answer;
+    if (*header)
+        answer = co_await this->answer();
+    else
+        answer.reply = Reply::error(header->error());
+    const bool keep_alive = answer.keep_alive && !shared_.draining;
+    const bool unread = !*header || !parser_->is_done();
+    boost::json::object line{{"request_id", request_id_},
+                             {"method", std::string_view(parser_->get().method_string())},
+                             {"route", answer.route},
+                             {"status", answer.reply.status},
+                             {"code", answer.reply.code},
+                             {"tenant", answer.tenant},
+                             {"bytes", answer.reply.body.size()}};
+    const bool sent = co_await send(std::move(answer.reply), answer.head_only, keep_alive);
+    const auto spent = std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - started);
+    line.emplace("microseconds", spent.count());
+    log_event(LogLevel::Info, "request", line);
 
-    log_event(LogLevel::Info, "request",
-              {{"request_id", request_id_},
-               {"method", std::string_view(parser_->get().method_string())},
-               {"route", route},
-               {"status", status},
-               {"code", code},
-               {"tenant", tenant},
-               {"bytes", bytes},
-               {"microseconds", std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - started).count()}});
     if (!sent) co_return Next::Close;
     if (keep_alive) co_return Next::Continue;
     co_return unread ? Next::Linger : Next::Close;
+}
+
+net::awaitable<Session::Answer> Session::answer() {
+    Answer answer;
+    if (refuse_) {
+        answer.reply =
+            Reply::error({ErrorCode::Overloaded, "the server has its maximum of connections; try again later"});
+        co_return answer;
+    }
+    const auto head = RequestHead::parse(parser_->get());
+    if (!head) {
+        answer.reply = Reply::error(head.error());
+        co_return answer;
+    }
+    answer.tenant = head->tenant;
+    answer.head_only = head->method == beast::http::verb::head;
+    try {
+        answer.reply = co_await shared_.handlers.handle(*head, *this, answer.route);
+    } catch (const std::bad_alloc&) {
+        answer.reply = Reply::error({ErrorCode::Overloaded, "out of memory; try again later"});
+    } catch (const std::exception& fault) {
+        log_event(LogLevel::Error, "fault", {{"request_id", request_id_}, {"what", fault.what()}});
+        answer.reply = Reply::error({ErrorCode::Internal, "a fault of the server; report the request id"});
+    }
+    answer.keep_alive = parser_->is_done() && parser_->get().keep_alive();
+    co_return answer;
 }
 
 net::awaitable<bool> Session::send(Reply reply, bool head_only, bool keep_alive) {
@@ -230,7 +244,8 @@ net::awaitable<void> Session::discard_unread() {
 Result<void> Session::check_length(std::size_t limit) const {
     const auto length = parser_->content_length();
     if (length && *length > limit)
-        return Error{ErrorCode::PayloadTooLarge, "the body is larger than any valid request",
+        return Error{ErrorCode::PayloadTooLarge,
+                     "the body is larger than any valid request",
                      {{"limit", std::to_string(limit)}}};
     if (!length && !parser_->chunked())
         return Error{ErrorCode::LengthRequired, "send Content-Length or Transfer-Encoding: chunked"};
@@ -238,6 +253,24 @@ Result<void> Session::check_length(std::size_t limit) const {
 }
 
 net::awaitable<Result<void>> Session::read_body(std::size_t limit, std::function<void(std::string_view)> consume) {
+    auto read = co_await receive_body(limit, consume);
+    wipe_buffers();
+    co_return read;
+}
+
+/// A body may have held a secret key that was sent by mistake.
+void Session::wipe_buffers() {
+    ::explicit_bzero(chunk_.data(), chunk_.size());
+    const std::string next(static_cast<const char*>(buffer_.data().data()), buffer_.size());  // pipelined
+    buffer_.clear();
+    const auto all = buffer_.prepare(buffer_.capacity());
+    ::explicit_bzero(all.data(), all.size());
+    net::buffer_copy(buffer_.prepare(next.size()), net::buffer(next));
+    buffer_.commit(next.size());
+}
+
+net::awaitable<Result<void>> Session::receive_body(std::size_t limit,
+                                                   const std::function<void(std::string_view)>& consume) {
     if (beast::iequals(parser_->get()[beast::http::field::expect], "100-continue") && buffer_.size() == 0) {
         static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
         const auto [ec, bytes] = co_await net::async_write(socket_, net::buffer(go_on), as_result);
@@ -258,11 +291,11 @@ net::awaitable<Result<void>> Session::read_body(std::size_t limit, std::function
         const std::size_t got = chunk_.size() - body.size;
         total += got;
         if (total > limit)
-            co_return Error{ErrorCode::PayloadTooLarge, "the body is larger than any valid request",
+            co_return Error{ErrorCode::PayloadTooLarge,
+                            "the body is larger than any valid request",
                             {{"limit", std::to_string(limit)}}};
         consume({chunk_.data(), got});
     }
-    ::explicit_bzero(chunk_.data(), chunk_.size());  // it may have held a key that was sent by mistake
     co_return Result<void>();
 }
 

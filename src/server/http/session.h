@@ -44,7 +44,17 @@ private:
     using Parser = boost::beast::http::request_parser<boost::beast::http::buffer_body>;
     enum class Next { Continue, Close, Linger };
 
+    struct Answer {
+        Reply reply{};
+        std::string route = "-";  ///< its pattern, for the log
+        std::string tenant{};
+        bool head_only = false;
+        bool keep_alive = false;
+    };
+
     boost::asio::awaitable<Next> serve_one();
+    /// To the request whose header has been read.
+    boost::asio::awaitable<Answer> answer();
     /// Waits for the first byte of a request; false when the connection is over.
     boost::asio::awaitable<bool> await_request();
     /// The request's header section; the error reply, or nothing at all when nobody is there to read one.
@@ -52,9 +62,7 @@ private:
     /// Cancels what the socket is doing when `when` comes, unless set again before. Unlike a timeout of
     /// beast::tcp_stream it leaves the socket open, so that a 408 can be sent.
     void set_deadline(std::chrono::steady_clock::time_point when);
-    void set_timeout(std::chrono::milliseconds from_now) {
-        set_deadline(std::chrono::steady_clock::now() + from_now);
-    }
+    void set_timeout(std::chrono::milliseconds from_now) { set_deadline(std::chrono::steady_clock::now() + from_now); }
 
     boost::asio::awaitable<bool> send(Reply reply, bool head_only, bool keep_alive);
     boost::asio::awaitable<void> discard_unread();
@@ -62,6 +70,9 @@ private:
     [[nodiscard]] Result<void> check_length(std::size_t limit) const override;
     boost::asio::awaitable<Result<void>> read_body(std::size_t limit,
                                                    std::function<void(std::string_view)> consume) override;
+    boost::asio::awaitable<Result<void>> receive_body(std::size_t limit,
+                                                      const std::function<void(std::string_view)>& consume);
+    void wipe_buffers();
     boost::asio::awaitable<Result<void>> submit(jobs::Submission submission) override;
     boost::asio::awaitable<void> wait_until_final(std::string_view job_id, std::chrono::seconds at_most) override;
 

@@ -70,7 +70,7 @@ TEST(Client, PredictsInEveryForm) {
             EXPECT_GT(predictions.timings.encrypt, 0);
             EXPECT_GT(predictions.timings.round_trip, 0);
             EXPECT_GT(predictions.timings.decrypt, 0);
-            const auto& seen = server.seen().back();
+            const auto seen = server.seen().back();
             EXPECT_GT(predictions.bytes_sent, 2 * seen.body.size());
             EXPECT_GT(predictions.bytes_received, 2 * 2 * 4096 * 2 * 8u);
             EXPECT_NE(seen.head.find("x-tenant-id: t-1"), std::string::npos);

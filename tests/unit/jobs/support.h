@@ -6,9 +6,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <future>
 #include <mutex>
@@ -54,13 +56,13 @@ private:
     std::shared_ptr<std::atomic<UnixMillis>> now_ = std::make_shared<std::atomic<UnixMillis>>(1'700'000'000'000);
 };
 
-/// `size` bytes that depend on `seed`.
+/// `size` bytes that depend on `seed`. Eight at a time: sanitizers make a loop over bytes slow.
 inline Bytes pattern(std::size_t size, std::uint64_t seed) {
     Bytes bytes(size);
     std::uint64_t state = seed * 2 + 1;
-    for (auto& byte : bytes) {
+    for (std::size_t at = 0; at < size; at += sizeof state) {
         state = state * 6364136223846793005u + 1442695040888963407u;
-        byte = static_cast<std::uint8_t>(state >> 56);
+        std::memcpy(bytes.data() + at, &state, std::min(sizeof state, size - at));
     }
     return bytes;
 }

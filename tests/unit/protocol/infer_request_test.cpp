@@ -2,6 +2,8 @@
 #include "unit/protocol/infer_request.h"
 
 #include <algorithm>
+#include <map>
+#include <random>
 
 namespace einfer::test {
 namespace {
@@ -212,6 +214,30 @@ TEST(InferRequest, EveryTruncationIsMalformed) {
         probe.feed(body.substr(0, length));
         ASSERT_EQ(shown(probe.finish()), malformed) << length;
     }
+}
+
+/// parse_request() compares the pieces; here are bodies that nobody thought of.
+TEST(InferRequest, MutatedBodiesMeetOneVerdictInAnyPieces) {
+    const std::string body = around(R"([{"encoding":"hex","payload":"00ff"},{"payload":"AA==","encoding":"base64"}])");
+    std::mt19937_64 random(6);
+    std::map<std::string, int> verdicts;
+    for (int round = 0; round < 300; ++round) {
+        std::string mutated = body;
+        for (std::uint64_t left = 1 + random() % 2; left > 0; --left) {
+            const std::size_t at = random() % mutated.size();
+            switch (random() % 4) {
+                case 0: mutated.erase(at, 1 + random() % 12); break;
+                case 1: mutated.insert(at, mutated.substr(random() % mutated.size(), random() % 40)); break;
+                case 2: mutated[at] = "0aF=+/\\\"{}[],:u"[random() % 16]; break;
+                default: mutated[at] = static_cast<char>(random());
+            }
+        }
+        const std::string verdict = parse_request(mutated, 3);
+        ++verdicts[verdict.substr(0, verdict.find(':'))];
+    }
+    EXPECT_GT(verdicts["MALFORMED_JSON"], 50);
+    EXPECT_GT(verdicts["SCHEMA_VIOLATION"], 20);
+    EXPECT_GT(verdicts["m 1.0.0 1 hex 00ff <INVALID_ENCODING>"] + verdicts["m 1.0.0 1 hex <INVALID_ENCODING> 00"], 5);
 }
 
 }  // namespace

@@ -64,6 +64,16 @@ TEST(JsonLimits, StringsAndKeysAreMeasuredUnescaped) {
     }
 }
 
+TEST(JsonLimits, ANumberIsNoLongerThanAString) {
+    for (const char* number : {"12345678", "-1234567", "1.500000", "1e000001", "10.00000"}) {
+        EXPECT_EQ(verdict(number, {.max_string_bytes = 8}), "OK") << number;
+        EXPECT_EQ(verdict(number, {.max_string_bytes = 7}), "PAYLOAD_TOO_LARGE") << number;
+        EXPECT_EQ(verdict('[' + std::string(number) + ",0]", {.max_string_bytes = 8}), "OK") << number;
+    }
+    EXPECT_EQ(verdict("0." + std::string(5000, '1'), {}), "PAYLOAD_TOO_LARGE");
+    EXPECT_EQ(verdict("1234567890x", {.max_string_bytes = 7}), "MALFORMED_JSON");
+}
+
 TEST(JsonLimits, TextIsKeysAndStringsTogether) {
     const std::string text = R"({"abc":"de","f":["ghi",{"":"j"}]})";
     EXPECT_EQ(verdict(text, {.max_text_bytes = 10}), "OK");

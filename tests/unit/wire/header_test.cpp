@@ -108,6 +108,15 @@ TEST(SealHeader, AllMinorsOf4AreReadAndKept) {
     }
 }
 
+TEST(SealHeader, OtherMinorsAreInvalidEvenEverywhere) {
+    for (const std::uint8_t minor : {5, 6, 255}) {
+        for (const std::uint8_t compression : {none, zlib, zstd}) {
+            const Bytes bytes = serialized(CiphertextFields{.minor = minor}.body(), compression, minor);
+            EXPECT_EQ(verdict(parse_every_way(bytes, small_limits())), invalid_ciphertext);
+        }
+    }
+}
+
 TEST(SealHeader, LabelMustMatchTheContent) {
     const Bytes body = CiphertextFields{}.body();
     const Bytes contents[] = {body, deflated(body), zstd_compressed(body)};

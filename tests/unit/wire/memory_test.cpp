@@ -95,16 +95,13 @@ TEST(Memory, FullBudgetIsOverloaded) {
 
 TEST(Memory, AnyBudgetGivesOneVerdictInEveryChunking) {
     const Bytes body = CiphertextFields{}.body();
-    Bytes longer = body;
-    longer.push_back(0);
-    const Bytes objects[] = {
-        serialized(body, none),
-        serialized(body, zlib),
-        serialized(body, zstd),
-        // libzstd sees the frame's fault before or after it has handed out the body's beginning.
-        with_header(StoredFrame{.content_size = body.size()}.around(longer), 1, zstd),
-        with_header(StoredFrame{.content_size = longer.size()}.around(body), 1, zstd),
-    };
+    // Frames whose fault libzstd may see before or after it hands out the body's beginning.
+    const Bytes shorter(body.begin(), body.end() - 1);
+    const Bytes one_block = StoredFrame{.content_size = body.size()}.around(shorter);
+    Bytes two_blocks = StoredFrame{.block_size = 97}.around(body);
+    two_blocks[9 + 3 + 97] |= 0x06;  // the second is of the reserved type
+    const Bytes objects[] = {serialized(body, none), serialized(body, zlib), serialized(body, zstd),
+                             with_header(one_block, 1, zstd), with_header(two_blocks, 1, zstd)};
     for (const Bytes& bytes : objects) {
         for (std::size_t limit = 0; limit < 500000; limit += 9973) {
             MemoryBudget budget(limit);
@@ -146,6 +143,24 @@ TEST(Memory, HugeClaimsOfZstdContentTakeNothing) {
         const Bytes bytes = with_header(frame.around(CiphertextFields{}.body()), 1, zstd);
         EXPECT_EQ(verdict(parse_every_way(bytes, limits_with(empty))), invalid_ciphertext);
     }
+}
+
+TEST(Memory, ZstdContentIsComparedBeforeWordsAreTaken) {
+    const Bytes body = CiphertextFields{}.body();
+    const Bytes lie = with_header(StoredFrame{.content_size = body.size() + 1}.around(body), 1, zstd);
+    const auto limits = [](MemoryBudget& budget) {
+        auto wide = limits_with(budget);
+        wide.max_words *= 2;
+        return wide;
+    };
+    MemoryBudget ample(1 << 20);
+    wire::CiphertextParser parser(limits(ample));
+    parser.feed(std::span(lie).first(16 + 9));
+    ASSERT_GT(ample.used(), 0U);
+
+    MemoryBudget for_decompressor_only(ample.used());
+    EXPECT_EQ(verdict(parse_every_way(serialized(body, zstd), limits(for_decompressor_only))), overloaded);
+    EXPECT_EQ(verdict(parse_every_way(lie, limits(for_decompressor_only))), invalid_ciphertext);
 }
 
 /// deflate of 1 GiB of zeros behind `body`, made from one chunk that a full flush makes repeatable.
