@@ -3,7 +3,8 @@
 add_library(einfer_options INTERFACE)
 target_compile_options(einfer_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast
                                                 -Werror=switch -ffunction-sections -fdata-sections)
-target_link_options(einfer_options INTERFACE -Wl,--gc-sections)
+# Bound at start: the tables become read-only, and lazy binding cannot spill registers that hold a key onto the stack.
+target_link_options(einfer_options INTERFACE -Wl,--gc-sections -Wl,-z,relro,-z,now)
 if(EINFER_WERROR)
   target_compile_options(einfer_options INTERFACE -Werror)
 endif()

@@ -26,7 +26,7 @@ run_ctest() { # run_ctest PRESET [ctest arguments]
     count 0 1 "unit ($preset) did not run"
     return
   fi
-  [ "$bad" -eq 0 ] || grep -vE ' Passed ' "$log" | tail -100
+  [ "$bad" -eq 0 ] || grep -vE ' Passed |^ +Start ' "$log" | tail -100
   count $((total - bad)) "$bad" "unit ($preset)"
 }
 

@@ -101,14 +101,17 @@ std::vector<std::string> names(const std::map<std::string, Value>& table) {
     return keys;
 }
 
-/// The command line behind what the environment says: of two the last one counts, and both win over the config file,
-/// which CLI11 asks only for options that it has not seen. Reversed, as CLI::App::parse() takes it.
+/// The command line, and what the environment says of options that are not on it: CLI11's own way of asking the
+/// environment lets the config file win. Reversed, as CLI::App::parse() takes it.
 std::vector<std::string> arguments(CLI::App& app, int argc, char** argv) {
     std::vector<std::string> all(argv + 1, argv + argc);
     for (CLI::Option* option : app.get_options()) {
         const std::string name = option->get_name();
         if (name == "--help" || name == "--version" || !name.starts_with("--")) continue;
-        option->take_last();
+        const bool given = std::any_of(argv + 1, argv + argc, [&](std::string_view argument) {
+            return argument == name || argument.starts_with(name + '=');
+        });
+        if (given) continue;
         if (const char* value = std::getenv(environment_name(name).c_str()))
             all.insert(all.begin(), name + '=' + value);
     }

@@ -76,6 +76,7 @@ Session::Session(net::ip::tcp::socket socket, SessionShared& shared, bool refuse
       deadline_(socket_.get_executor()),
       buffer_(shared.options.max_header_bytes + chunk_bytes),
       wait_timer_(socket_.get_executor()) {
+    buffer_.reserve(buffer_.max_size());  // growing would leave copies that nobody wipes
     ++shared_.connections;
 }
 
