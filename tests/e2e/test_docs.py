@@ -62,6 +62,15 @@ def test_commands_of_the_documentation_work(block: str, tmp_path: pathlib.Path):
     assert code == 0, output.read_text()
 
 
+def test_the_example_of_a_config_file_is_one(tmp_path: pathlib.Path):
+    example = re.search(r"```toml\n(.*?)```", (ROOT / "docs/operations.md").read_text(), re.DOTALL)
+    config = tmp_path / "einfer.toml"
+    config.write_text(example.group(1))
+    checked = subprocess.run([BUILD / "bin/einfer-server", "--config", config, "--check"], cwd=ROOT, capture_output=True,
+                             text=True, timeout=60, check=False)
+    assert checked.returncode == 0, checked.stderr
+
+
 def test_the_readme_names_the_two_commands():
     readme = (ROOT / "README.md").read_text()
     assert "make demo" in readme and "make test" in readme

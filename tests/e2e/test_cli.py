@@ -1,0 +1,146 @@
+"""The command-line client against the real server."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from support.models import clear_answer, holdout_rows, read_entry
+from support.server import BINARY, ROOT, Server, clean_environment
+
+CLIENT = BINARY.parent / "einfer"
+HOLDOUT = ROOT / "models/holdout"
+
+
+def run(*arguments: str, server: Server | None = None, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    environment = clean_environment({"EINFER_SERVER": server.url} if server else None)
+    return subprocess.run([str(CLIENT), *arguments], env=environment, input=stdin, capture_output=True, text=True,
+                          timeout=120, check=False)
+
+
+def predictions(text: str) -> list[float]:
+    rows = list(csv.reader(io.StringIO(text)))
+    assert rows[0] == ["prediction"]
+    return [float(row[0]) for row in rows[1:]]
+
+
+def in_clear(model_id: str, rows: list[list[float]]) -> list[float]:
+    return [clear_answer(read_entry(model_id), row) for row in rows]
+
+
+def test_eight_times_a_tenth(server: Server):
+    answer = run("infer", "--model", "logistic_v1", "--input", "-", server=server, stdin=",".join(["0.1"] * 8) + "\n")
+    assert answer.returncode == 0, answer.stderr
+    assert predictions(answer.stdout) == [pytest.approx(0.50059, abs=1e-5)]
+    assert answer.stderr == ""
+
+
+@pytest.mark.parametrize("options", [
+    (), ("--encoding", "base64"), ("--public-key",), ("--encoding", "base64", "--public-key", "--tenant", "ward-7"),
+], ids=" ".join)
+@pytest.mark.parametrize("model_id", ["logistic_v1", "breast_cancer_v1", "wine_quadratic_v1"])
+def test_the_held_out_rows(server: Server, tmp_path: pathlib.Path, model_id: str, options: tuple[str, ...]):
+    output, stats = tmp_path / "predictions.csv", tmp_path / "stats.json"
+    answer = run("infer", "--model", f"{model_id}@1.0.0", "--input", str(HOLDOUT / f"{model_id}.csv"),
+                 "--output", str(output), "--stats", str(stats), *options, server=server)
+    assert (answer.returncode, answer.stdout) == (0, ""), answer.stderr
+    expected = in_clear(model_id, holdout_rows(model_id))
+    facts = json.loads(stats.read_text())
+    assert facts["rows"] == len(expected)
+    # Rounding to a power of ten at most the bound adds at most half of it.
+    assert predictions(output.read_text()) == pytest.approx(expected, abs=1.5 * facts["error_bound"])
+
+
+def test_json_lines_in_batches(server: Server):
+    rows = [[0.1 * i] * 8 for i in range(7)]
+    lines = "".join(json.dumps(row if i % 2 else {"features": row, "id": i}) + "\n" for i, row in enumerate(rows))
+    answer = run("infer", "--model", "logistic_v1", "--input", "-", "--batch-size", "3", server=server, stdin=lines)
+    assert answer.returncode == 0, answer.stderr
+    values = [json.loads(line)["prediction"] for line in answer.stdout.splitlines()]
+    assert values == pytest.approx(in_clear("logistic_v1", rows), abs=1e-5)
+
+
+def test_models(server: Server):
+    table = run("models", server=server)
+    assert table.returncode == 0
+    assert "breast_cancer_v1" in table.stdout
+    listed = json.loads(run("models", "--json", server=server).stdout)["models"]
+    assert {"logistic_v1", "breast_cancer_v1", "wine_quadratic_v1"} <= {model["model_id"] for model in listed}
+
+
+def test_job(server: Server):
+    unknown = run("job", "0" * 32, server=server)
+    assert unknown.returncode == 4
+    assert "UNKNOWN_JOB" in unknown.stderr
+
+
+@pytest.mark.parametrize(("arguments", "stdin", "code", "said"), [
+    (("infer", "--model", "logistic_v1", "--input", "-"), "0.1,0.2\n", 2, "8"),
+    (("infer", "--model", "logistic_v1", "--input", "-"), "1,2,3,4,x,6,7,8\n", 2, "line 1"),
+    (("infer", "--model", "logistic_v1", "--input", "/no/such/file"), "", 2, "/no/such/file"),
+    (("infer", "--model", "nobody", "--input", "-"), "1\n", 2, "logistic_v1"),
+    (("infer", "--input", "-"), "1\n", 2, "--model"),
+    (("dance",), "", 2, "subcommand"),
+])
+def test_wrong_use_says_what_to_do(server: Server, arguments: tuple[str, ...], stdin: str, code: int, said: str):
+    answer = run(*arguments, server=server, stdin=stdin)
+    assert (answer.returncode, answer.stdout) == (code, "")
+    assert answer.stderr.startswith("einfer: ")
+    assert said in answer.stderr
+
+
+def test_no_server():
+    answer = run("models", "--server", "http://127.0.0.1:1")
+    assert answer.returncode == 3
+    assert answer.stderr.startswith("einfer: cannot connect to http://127.0.0.1:1")
+
+
+def test_help_and_version():
+    for arguments in ((), ("infer",), ("models",), ("job",)):
+        assert run(*arguments, "--help").returncode == 0
+    assert run("--version").stdout.strip().startswith("einfer ")
+
+
+def test_an_error_leaves_no_output_file(server: Server, tmp_path: pathlib.Path):
+    output = tmp_path / "predictions.csv"
+    assert run("infer", "--model", "logistic_v1", "--input", "-", "--output", str(output), server=server,
+               stdin="1,2,3\n").returncode == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_demo():
+    """What `make demo` runs once everything is built."""
+    demo = subprocess.run([sys.executable, str(ROOT / "scripts/demo.py"), "--bin", str(BINARY.parent)],
+                          env=clean_environment(), capture_output=True, text=True, timeout=120, check=False)
+    assert demo.returncode == 0, demo.stderr
+    assert demo.stdout.splitlines()[-1] == "demo: ok"
+    assert "accuracy, encrypted" in demo.stdout
+
+
+def test_the_example_builds_against_the_installed_package(server: Server, tmp_path: pathlib.Path):
+    prefix, build = tmp_path / "prefix", tmp_path / "build"
+    commands = [
+        ["cmake", "--install", str(BINARY.parent.parent), "--prefix", str(prefix)],
+        ["cmake", "-S", str(ROOT / "examples"), "-B", str(build), f"-DCMAKE_PREFIX_PATH={prefix}"],
+        ["cmake", "--build", str(build)],
+    ]
+    for command in commands:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    predicted = subprocess.run([build / "predict", server.url], capture_output=True, text=True, timeout=60, check=False)
+    assert predicted.returncode == 0, predicted.stderr
+    assert float(predicted.stdout.split()[0]) == pytest.approx(0.50059, abs=1e-5)
+
+    # The installed programs find the installed library, and nothing needs SEAL.
+    version = subprocess.run([prefix / "bin/einfer", "--version"], capture_output=True, text=True, timeout=60, check=True)
+    assert version.stdout.startswith("einfer ")
+    library = next(path for path in prefix.rglob("libeinfer.so.1") if path.is_symlink() or path.is_file())
+    needed = subprocess.run(["ldd", os.fspath(library)], capture_output=True, text=True, timeout=60, check=True).stdout
+    assert "seal" not in needed.lower()
