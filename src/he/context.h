@@ -43,8 +43,8 @@ public:
     [[nodiscard]] const wire::ParmsId& parms_id(std::size_t prime_count) const;
     [[nodiscard]] const wire::ParmsId& key_parms_id() const { return parms_id(primes().size()); }
 
-    /// The second polynomial of a seeded ciphertext at the first data level, as SEAL makes it: data_prime_count · N words.
-    /// INVALID_CIPHERTEXT for a generator SEAL does not know.
+    /// The second polynomial of a seeded ciphertext at the first data level, as SEAL makes it: data_prime_count · N
+    /// words. INVALID_CIPHERTEXT for a generator SEAL does not know.
     [[nodiscard]] Result<void> expand_seed(const wire::Seed& seed, std::span<std::uint64_t> words) const;
 
     /// SEAL's objects: defined in he/seal_context.h for this layer and keys/.

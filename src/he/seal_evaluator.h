@@ -9,8 +9,8 @@
 
 namespace einfer::he {
 
-/// Thread-safe after construction. Every operation: INVALID_CIPHERTEXT when the result is transparent (its inputs cancel:
-/// only hostile ones do), INTERNAL when SEAL refuses the operands, which a plan that was proved rules out.
+/// Thread-safe after construction. Every operation: INVALID_CIPHERTEXT when the result is transparent (its inputs
+/// cancel: only hostile ones do), INTERNAL when SEAL refuses the operands, which a plan that was proved rules out.
 class SealEvaluator {
 public:
     using Value = Ciphertext;

@@ -35,8 +35,8 @@ struct Plan {
     [[nodiscard]] bool quadratic() const { return affine.size() == 2; }
 };
 
-/// The plan with the smallest answer within the model's tolerance, or SCHEMA_VIOLATION with details `field` and `reason`
-/// when no plan is executable with the model's primes, scale and depth.
+/// The plan with the smallest answer within the model's tolerance, or SCHEMA_VIOLATION with details `field` and
+/// `reason` when no plan is executable with the model's primes, scale and depth.
 [[nodiscard]] Result<Plan> make_plan(const PolynomialModel& model);
 
 }  // namespace einfer::inference

@@ -43,8 +43,8 @@ struct InferRequest {
 /// `payload` member comes before its `encoding`. Chunking never changes the verdict.
 class InferRequestParser {
 public:
-    /// `max_payload_bytes`: decoded bytes of one payload that any model could want. Text that has to be held is taken from
-    /// `budget`, if there is one; when that is used up, the payload's fault is OVERLOADED.
+    /// `max_payload_bytes`: decoded bytes of one payload that any model could want. Text that has to be held is taken
+    /// from `budget`, if there is one; when that is used up, the payload's fault is OVERLOADED.
     InferRequestParser(std::size_t max_payload_bytes, PayloadSink& sink, MemoryBudget* budget = nullptr);
     ~InferRequestParser();
 

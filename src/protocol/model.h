@@ -44,8 +44,8 @@ struct ModelFault {
     std::string reason;
 };
 
-/// What a schema cannot say: dimensions that agree, finite numbers, a chain SEAL can make, 128-bit security, a batch that
-/// fits the slots. The server checks its registry with it, the client the server's offer.
+/// What a schema cannot say: dimensions that agree, finite numbers, a chain SEAL can make, 128-bit security, a batch
+/// that fits the slots. The server checks its registry with it, the client the server's offer.
 [[nodiscard]] std::optional<ModelFault> find_fault(const ModelDescription& model);
 
 }  // namespace einfer::protocol

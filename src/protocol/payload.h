@@ -25,8 +25,8 @@ void append_encoded(std::string& text, Encoding encoding, std::span<const std::u
 /// Characters that `bytes` bytes take.
 [[nodiscard]] std::size_t encoded_size(Encoding encoding, std::size_t bytes);
 
-/// Push decoder of one payload. Hex in either case; base64 padded, standard alphabet, zero tail bits. Decoded bytes go to
-/// `out` in runs of up to 16 KiB; chunking never changes the verdict.
+/// Push decoder of one payload. Hex in either case; base64 padded, standard alphabet, zero tail bits. Decoded bytes go
+/// to `out` in runs of up to 16 KiB; chunking never changes the verdict.
 class PayloadDecoder {
 public:
     using Out = std::function<void(std::span<const std::uint8_t>)>;
@@ -45,8 +45,8 @@ private:
     Encoding encoding_;
     bool bad_ = false;
     bool any_ = false;
-    bool padded_ = false;             // base64: the final quantum has been seen
-    std::size_t carried_ = 0;         // characters waiting for the rest of their group
+    bool padded_ = false;      // base64: the final quantum has been seen
+    std::size_t carried_ = 0;  // characters waiting for the rest of their group
     std::array<char, 4> carry_{};
 };
 

@@ -101,25 +101,59 @@ std::string json_pointer(const std::vector<std::string>& context) {
     return pointer;
 }
 
-bool has_nul(const boost::json::value& value) {
-    if (const auto* array = value.if_array()) return std::any_of(array->begin(), array->end(), has_nul);
+/// Beyond this std::regex, which recurses for every character, could use up the stack.
+constexpr std::size_t max_pattern_bytes = 4096;
+
+bool is_awkward(const boost::json::value& value) {
+    if (const auto* array = value.if_array()) return std::any_of(array->begin(), array->end(), is_awkward);
     if (const auto* object = value.if_object())
-        return std::any_of(object->begin(), object->end(), [](const auto& member) { return has_nul(member.value()); });
+        return std::any_of(object->begin(), object->end(),
+                           [](const auto& member) { return is_awkward(member.value()); });
     const auto* string = value.if_string();
-    return string != nullptr && string->find('\0') != boost::json::string::npos;
+    return string != nullptr && (string->size() > max_pattern_bytes || string->find('\0') != boost::json::string::npos);
 }
 
-/// The validator cuts strings at a NUL: "x\0y" would be "x" to it. U+0001 keeps the length, and no rule of ours takes
-/// either of the two characters for anything else.
-boost::json::value without_nul(boost::json::value value) {
+/// The document with strings that the validator can bear. It cuts them at a NUL: U+0001 in its place keeps the length,
+/// and no rule of ours takes either of the two for anything else. A long string gets one in front, at which every
+/// pattern fails at once.
+boost::json::value made_bearable(boost::json::value value) {
     if (auto* array = value.if_array()) {
-        for (auto& item : *array) item = without_nul(std::move(item));
+        for (auto& item : *array) item = made_bearable(std::move(item));
     } else if (auto* object = value.if_object()) {
-        for (auto& member : *object) member.value() = without_nul(std::move(member.value()));
+        for (auto& member : *object) member.value() = made_bearable(std::move(member.value()));
     } else if (auto* string = value.if_string()) {
         std::replace(string->begin(), string->end(), '\0', '\1');
+        if (string->size() > max_pattern_bytes) string->insert(0, 1, '\1');
     }
     return value;
+}
+
+/// Of two rules broken at one place the stronger explains better: "not" comes of a condition on other members, and a
+/// string of the wrong length need not be in the right form.
+int strength(std::string_view rule) { return rule == "not" ? 0 : rule == "pattern" ? 1 : 2; }
+
+einfer::Result<void> judge(Schema schema, const boost::json::value& document) {
+    thread_local valijson::Validator validator;  // it caches regular expressions and is not thread-safe
+    if (validator.validate(compiled(schema), Adapter(document), nullptr)) return {};
+
+    valijson::ValidationResults results;
+    validator.validate(compiled(schema), Adapter(document), &results);
+    std::string pointer, rule = "schema";
+    std::size_t depth = 0;
+    valijson::ValidationResults::Error violation;
+    while (results.popError(violation)) {
+        const std::string_view keyword = keyword_of(violation.description);
+        if (keyword.empty()) continue;  // a summary: "failed to validate item #0"
+        // The deepest violation explains best, and the first of those.
+        const std::size_t at = violation.context.size();
+        if (at < depth || (at == depth && strength(keyword) <= strength(rule))) continue;
+        depth = at;
+        pointer = json_pointer(violation.context);
+        rule = keyword;
+    }
+    return einfer::Error{ErrorCode::SchemaViolation,
+                         "the document breaks the contract at \"" + pointer + "\": rule " + rule,
+                         {{"pointer", pointer}, {"rule", rule}}};
 }
 
 }  // namespace
@@ -144,28 +178,7 @@ std::string_view schema_text(Schema schema) {
 std::string_view openapi_json() { return embedded::openapi; }
 
 einfer::Result<void> check_schema(Schema schema, const boost::json::value& document) {
-    if (has_nul(document)) return check_schema(schema, without_nul(document));
-    thread_local valijson::Validator validator;  // it caches regular expressions and is not thread-safe
-    if (validator.validate(compiled(schema), Adapter(document), nullptr)) return {};
-
-    valijson::ValidationResults results;
-    validator.validate(compiled(schema), Adapter(document), &results);
-    std::string pointer, rule = "schema";
-    std::size_t depth = 0;
-    valijson::ValidationResults::Error violation;
-    while (results.popError(violation)) {
-        const std::string_view keyword = keyword_of(violation.description);
-        if (keyword.empty()) continue;  // a summary: "failed to validate item #0"
-        // The deepest violation explains best, and the first of those; but "not" comes of a condition on other members.
-        const std::size_t at = violation.context.size();
-        if (at < depth || (at == depth && rule != "not")) continue;
-        depth = at;
-        pointer = json_pointer(violation.context);
-        rule = keyword;
-    }
-    return einfer::Error{ErrorCode::SchemaViolation,
-                         "the document breaks the contract at \"" + pointer + "\": rule " + rule,
-                         {{"pointer", pointer}, {"rule", rule}}};
+    return is_awkward(document) ? judge(schema, made_bearable(document)) : judge(schema, document);
 }
 
 }  // namespace einfer::protocol

@@ -88,7 +88,8 @@ boost::system::result<Model, Fault> parse_entry(std::string_view text, const std
     if (const json::value* names = object.if_contains("feature_names"); names && names->get_array().size() != features)
         return Fault{file, "semantic", "/feature_names", "needs one name a feature"};
     model.tolerance = default_tolerance;
-    if (const json::value* tolerance = object.if_contains("tolerance")) model.tolerance = tolerance->to_number<double>();
+    if (const json::value* tolerance = object.if_contains("tolerance"))
+        model.tolerance = tolerance->to_number<double>();
 
     if (const auto fault = prove(model)) return Fault{file, "semantic", fault->field, fault->reason};
     return model;

@@ -8,9 +8,10 @@
 namespace einfer::server {
 namespace {
 
-constexpr std::size_t envelope_bytes = 64 * 1024;    // of a request around its inputs
-constexpr std::size_t input_envelope_bytes = 256;    // {"encoding":…,"payload":…} around one payload, white space included
-constexpr std::size_t plain_number_bytes = 32;       // a JSON number with its separator
+constexpr std::size_t envelope_bytes = 64 * 1024;  // of a request around its inputs
+constexpr std::size_t input_envelope_bytes =
+    256;  // {"encoding":…,"payload":…} around one payload, white space included
+constexpr std::size_t plain_number_bytes = 32;  // a JSON number with its separator
 
 inference::PolynomialModel planner_view(const registry::Model& model) {
     const protocol::ModelDescription& description = model.description;
@@ -51,8 +52,7 @@ RequestLimits widen(RequestLimits limits, const protocol::ModelDescription& mode
 
 }  // namespace
 
-boost::system::result<std::unique_ptr<Catalog>, registry::Fault> Catalog::load(
-    const std::filesystem::path& directory) {
+boost::system::result<std::unique_ptr<Catalog>, registry::Fault> Catalog::load(const std::filesystem::path& directory) {
     auto loaded = registry::load(directory, prove);
     if (!loaded) return loaded.error();
     std::unique_ptr<Catalog> catalog(new Catalog);

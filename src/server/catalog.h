@@ -40,7 +40,8 @@ struct RequestLimits {
 class Catalog {
 public:
     /// Loads and proves every model; nothing of SEAL is touched yet.
-    static boost::system::result<std::unique_ptr<Catalog>, registry::Fault> load(const std::filesystem::path& directory);
+    static boost::system::result<std::unique_ptr<Catalog>, registry::Fault> load(
+        const std::filesystem::path& directory);
 
     /// Makes the contexts (tens of milliseconds a parameter set); afterwards ready() is true. Call once.
     Result<void> make_contexts();

@@ -60,7 +60,8 @@ Result<std::vector<wire::Ciphertext>> InferUpload::take_ciphertexts(const Served
             return at_input({ErrorCode::InvalidCiphertext, "the inputs were written by different SEAL versions"}, i);
     }
     for (std::size_t i = 0; i < inputs_.size(); ++i)
-        if (const auto checked = wire::check_metadata(*inputs_[i], rules); !checked) return at_input(checked.error(), i);
+        if (const auto checked = wire::check_metadata(*inputs_[i], rules); !checked)
+            return at_input(checked.error(), i);
     std::vector<wire::Ciphertext> ciphertexts;
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
         if (const auto checked = wire::check_words(*inputs_[i], rules); !checked) return at_input(checked.error(), i);

@@ -149,13 +149,15 @@ Result<std::string> InferenceService::infer_plain(std::string_view body) const {
     if (!found) return found.error();
     const ServedModel& model = **found;
     if (request->rows.size() > model.description().max_batch_size)
-        return Error{ErrorCode::BatchTooLarge, "more rows than the model's max_batch_size",
+        return Error{ErrorCode::BatchTooLarge,
+                     "more rows than the model's max_batch_size",
                      {{"max_batch_size", std::to_string(model.description().max_batch_size)}}};
     const std::size_t features = model.description().input_dimension;
     std::vector<std::vector<double>> columns(features);
     for (std::size_t row = 0; row < request->rows.size(); ++row) {
         if (request->rows[row].size() != features)
-            return Error{ErrorCode::WrongInputCount, "a row has one number a feature",
+            return Error{ErrorCode::WrongInputCount,
+                         "a row has one number a feature",
                          {{"expected", std::to_string(features)},
                           {"received", std::to_string(request->rows[row].size())},
                           {"row", std::to_string(row)}}};
@@ -167,7 +169,8 @@ Result<std::string> InferenceService::infer_plain(std::string_view body) const {
     if (!outputs) return outputs.error();
     for (std::size_t row = 0; row < outputs->size(); ++row)
         if (!std::isfinite((*outputs)[row]))
-            return Error{ErrorCode::SchemaViolation, "a row's answer is beyond the range of a double",
+            return Error{ErrorCode::SchemaViolation,
+                         "a row's answer is beyond the range of a double",
                          {{"pointer", "/inputs/" + std::to_string(row)}, {"rule", "maximum"}}};
     return protocol::infer_plain_body(request->model_id, request->version, *outputs);
 }

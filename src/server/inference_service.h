@@ -16,9 +16,9 @@
 namespace einfer::server {
 
 struct ServiceOptions {
-    std::filesystem::path data;             ///< where jobs are kept
-    std::size_t memory_budget = 1u << 30;   ///< bytes of residues of requests on their way in
-    bool plain = false;                     ///< POST /infer/plain, the baseline in clear
+    std::filesystem::path data;            ///< where jobs are kept
+    std::size_t memory_budget = 1u << 30;  ///< bytes of residues of requests on their way in
+    bool plain = false;                    ///< POST /infer/plain, the baseline in clear
     jobs::ServiceOptions jobs;
 };
 
