@@ -71,10 +71,10 @@ int serve(einfer::server_app::Options options) {
 
     options.service.jobs.observe = log_job;
     auto service = InferenceService::create(*std::move(catalog), options.service, einfer::system_now);
-    if (!service) return fail(service.error().message);
+    if (!service) return fail("data directory " + options.service.data.string() + ": " + service.error().message);
     HttpServer http(**service, options.http);
     const auto url = http.start();
-    if (!url) return fail(url.error().message);
+    if (!url) return fail(url.error().message + " (choose another --listen; port 0 takes a free one)");
     // Programs that start the server read this line.
     std::cout << "einfer-server listening on " << *url << std::endl;
     log_event(LogLevel::Info, "listening",
