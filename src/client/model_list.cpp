@@ -15,8 +15,8 @@ namespace {
 
 constexpr protocol::JsonLimits limits{
     .max_depth = 16,
-    .max_values = 1u << 20,
-    .max_string_bytes = 64 * 1024,
+    .max_values = 64 * 1024,
+    .max_string_bytes = 4096,  // std::regex, which checks versions, recurses over it
     .max_text_bytes = max_models_bytes,
 };
 

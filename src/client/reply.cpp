@@ -20,7 +20,7 @@ constexpr std::size_t max_envelope_bytes = 64 * 1024;  // of a job object, its p
 constexpr protocol::JsonLimits limits{
     .max_depth = 16,
     .max_values = 4096,
-    .max_string_bytes = 16 * 1024,
+    .max_string_bytes = 4096,
     .max_text_bytes = max_envelope_bytes,
 };
 

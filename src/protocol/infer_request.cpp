@@ -118,8 +118,8 @@ private:
     std::vector<Payload> payloads_;
 };
 
-// What 4096 inputs of the shortest encoding need, with room for white space and long names: a connection that sends an
-// envelope and nothing else costs less than a megabyte.
+// What 4096 inputs need, with room for long names: a connection that sends an
+// envelope and nothing else costs two megabytes at most.
 constexpr JsonLimits envelope_limits{
     .max_depth = 16, .max_values = 16 * 1024, .max_string_bytes = 4096, .max_text_bytes = 256 * 1024};
 

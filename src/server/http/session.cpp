@@ -27,6 +27,8 @@ constexpr auto as_result = net::as_tuple(net::use_awaitable);
 
 constexpr std::size_t chunk_bytes = 64 * 1024;
 constexpr std::size_t slowest_reader_bytes_per_second = 64 * 1024;
+constexpr std::chrono::milliseconds refused_timeout{1000};  // a connection over the limit soon makes room
+constexpr std::size_t logged_method_bytes = 32;
 constexpr auto linger_time = std::chrono::seconds(5);
 constexpr std::size_t linger_bytes = 64u << 20;
 
@@ -116,7 +118,7 @@ void Session::set_deadline(steady_clock::time_point when) {
 net::awaitable<bool> Session::await_request() {
     if (buffer_.size() > 0) co_return true;  // pipelined
     idle_ = true;
-    set_timeout(shared_.options.idle_timeout);
+    set_timeout(refuse_ ? refused_timeout : shared_.options.idle_timeout);
     const auto [ec, bytes] = co_await socket_.async_read_some(buffer_.prepare(chunk_bytes), as_result);
     idle_ = false;
     buffer_.commit(bytes);
@@ -127,7 +129,7 @@ net::awaitable<std::optional<Result<void>>> Session::read_header() {
     parser_.emplace();
     parser_->header_limit(static_cast<std::uint32_t>(shared_.options.max_header_bytes));
     parser_->body_limit(boost::none);  // bodies are counted in read_body()
-    set_timeout(shared_.options.header_timeout);
+    set_timeout(refuse_ ? refused_timeout : shared_.options.header_timeout);
     HeaderScan scan;
     beast::error_code parsed;
     while (true) {
@@ -163,13 +165,14 @@ net::awaitable<Session::Next> Session::serve_one() {
         answer.reply = Reply::error(header->error());
     const bool keep_alive = answer.keep_alive && !shared_.draining;
     const bool unread = !*header || !parser_->is_done();
-    boost::json::object line{{"request_id", request_id_},
-                             {"method", std::string_view(parser_->get().method_string())},
-                             {"route", answer.route},
-                             {"status", answer.reply.status},
-                             {"code", answer.reply.code},
-                             {"tenant", answer.tenant},
-                             {"bytes", answer.reply.body.size()}};
+    boost::json::object line{
+        {"request_id", request_id_},
+        {"method", std::string_view(parser_->get().method_string()).substr(0, logged_method_bytes)},
+        {"route", answer.route},
+        {"status", answer.reply.status},
+        {"code", answer.reply.code},
+        {"tenant", answer.tenant},
+        {"bytes", answer.reply.body.size()}};
     const bool sent = co_await send(std::move(answer.reply), answer.head_only, keep_alive);
     const auto spent = std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - started);
     line.emplace("microseconds", spent.count());
