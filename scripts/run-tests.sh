@@ -45,7 +45,7 @@ run_python() {
   build/venv/bin/python -m pytest -p no:cacheprovider -q --tb=short tests models >"$log" 2>&1
   local code=$?
   good=$(tail -1 "$log" | grep -oE '[0-9]+ passed' | grep -oE '[0-9]+')
-  bad=$(tail -1 "$log" | grep -oE '[0-9]+ (failed|error)' | grep -oE '[0-9]+' | paste -sd+ | bc 2>/dev/null)
+  bad=$(tail -1 "$log" | grep -oE '[0-9]+ (failed|error)' | grep -oE '[0-9]+' | awk '{sum += $1} END {print sum}')
   good=${good:-0}
   bad=${bad:-0}
   [ "$code" -eq 0 ] || tail -150 "$log"
