@@ -61,6 +61,19 @@ TEST(ModelList, RefusesWhatIsNoList) {
     }
 }
 
+TEST(ModelList, RefusesListsThatAreMadeToExhaustTheClient) {
+    protocol::ModelDescription model = small_model();
+    model.version = "1." + std::string(60'000, '1') + ".1";  // deep recursion in a regular expression
+    std::string many = R"({"api_version":"1.0.0","models":[{})";
+    for (int i = 0; i < 900'000; ++i) many += ",{}";
+    many += "]}";
+    for (const std::string& body : {protocol::models_body(Models{model}), many}) {
+        const auto models = read_model_list(body);
+        ASSERT_FALSE(models);
+        EXPECT_EQ(models.error().kind, ErrorKind::BadReply);
+    }
+}
+
 TEST(ModelList, ChoosesTheNewestByNumbers) {
     Models models;
     for (const char* version : {"1.9.0", "1.10.0", "1.2.30", "0.99.99"}) {
