@@ -5,7 +5,7 @@ VENV := build/venv
 JOBS ?= $(shell nproc)
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test test-unit test-python test-asan test-tsan install format clean
+.PHONY: help deps build demo test test-unit test-python test-asan test-tsan test-long soak fuzz coverage conformance install format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -33,17 +33,46 @@ test-unit: build ## the C++ unit tests
 test-python: build $(VENV)/.complete ## contract, end-to-end and interop tests
 	@scripts/run-tests.sh python
 
+test-long: build $(VENV)/.complete ## kills, faults, crowds and sanitizers under load, by the hundred: within 60 minutes on 2 cores
+	@scripts/run-tests.sh long
+
+soak: build $(VENV)/.complete ## half an hour of honest and hostile traffic; fails when memory, descriptors or the disk grow
+	@$(VENV)/bin/python scripts/soak.py --output build/soak.json
+
 test-asan: deps ## the unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@scripts/run-tests.sh asan-ubsan
 
 test-tsan: deps ## the jobs tests under ThreadSanitizer
 	@scripts/run-tests.sh tsan
 
+SECONDS ?= 60
+
+fuzz: deps ## fuzz every decoder of untrusted bytes for SECONDS each (60), with clang's libFuzzer
+	@scripts/install-packages.sh fuzz
+	@scripts/fuzz.sh run $(SECONDS)
+
+coverage: deps ## lines and branches of the parsers that the unit tests and the fuzzing seeds reach
+	@scripts/install-packages.sh fuzz
+	@scripts/coverage.sh
+
 $(VENV)/.complete: tests/requirements.txt | deps
 	@echo "Installing the Python packages of the tests…"
 	@python3 -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
 	@touch $@
+
+CONFORMANCE_VENV := build/conformance-venv
+
+$(CONFORMANCE_VENV)/.complete: conformance/requirements.txt
+	@python3 -m venv $(CONFORMANCE_VENV)
+	@$(CONFORMANCE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r conformance/requirements.txt
+	@touch $@
+
+# Keys go through the environment, not through the list of processes; and only those that were meant for this.
+conformance: export EINFER_API_KEY := $(if $(filter command,$(origin API_KEY)),$(API_KEY))
+conformance: export EINFER_SECOND_API_KEY := $(if $(filter command,$(origin SECOND_API_KEY)),$(SECOND_API_KEY))
+conformance: $(CONFORMANCE_VENV)/.complete ## the conformance kit against any server: URL=http://HOST:PORT [API_KEY=…]
+	@PYTHONPATH=conformance $(CONFORMANCE_VENV)/bin/python -m einfer_conformance $(URL) $(ARGS)
 
 install: build ## install to PREFIX (default /usr/local)
 	@cmake --install $(BUILD) --prefix $(or $(PREFIX),/usr/local)

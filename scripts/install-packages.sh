@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that building and testing need; does nothing when all are there.
+# Installs the Debian packages that building and testing need; does nothing when all are there. With the argument `fuzz`
+# those of fuzzing and coverage instead: clang 16, for Debian's default clang 14 cannot compile libstdc++'s coroutines.
 set -euo pipefail
 
 packages=(
@@ -9,6 +10,7 @@ packages=(
   libspdlog-dev libfmt-dev libcli11-dev libvalijson-dev libgtest-dev
   python3 python3-pip python3-venv python3-yaml
 )
+[ "${1:-}" != fuzz ] || packages=(clang-16 libclang-rt-16-dev llvm-16)
 
 missing=()
 for package in "${packages[@]}"; do

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs test suites and ends with one line "N passed, N failed". Suites: unit, python, asan-ubsan, tsan, or all of them.
+# Runs test suites and ends with one line "N passed, N failed". Suites: unit, python, asan-ubsan, tsan, all (of
+# those), and long.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -40,9 +41,10 @@ build_preset() { # build_preset PRESET TARGET...
 
 run_unit() { run_ctest release; }
 
-run_python() {
-  local log=build/pytest.log bad good
-  build/venv/bin/python -m pytest -p no:cacheprovider -q --tb=short tests models >"$log" 2>&1
+run_pytest() { # run_pytest NAME [pytest arguments]
+  local name=$1 log=build/pytest.log bad good
+  shift
+  build/venv/bin/python -m pytest -p no:cacheprovider -q --tb=short "$@" >"$log" 2>&1
   local code=$?
   good=$(tail -1 "$log" | grep -oE '[0-9]+ passed' | grep -oE '[0-9]+')
   bad=$(tail -1 "$log" | grep -oE '[0-9]+ (failed|error)' | grep -oE '[0-9]+' | awk '{sum += $1} END {print sum}')
@@ -50,24 +52,46 @@ run_python() {
   bad=${bad:-0}
   [ "$code" -eq 0 ] || tail -150 "$log"
   [ "$code" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
-  count "$good" "$bad" "python"
+  count "$good" "$bad" "$name"
 }
 
+run_python() { run_pytest python tests models; }
+
 # The layers that read untrusted bytes and the one with threads of its own. std::regex recurses, in larger frames than in
-# release.
+# release. The seeds of the fuzz targets are replayed here as well, but for those that need the whole server.
 run_asan() {
-  build_preset asan-ubsan base_test protocol_test wire_test registry_test jobs_test || return
+  local seeds='json_envelope|hex|base64|infer_plain|ciphertext|compression|registry_entry|client_reply|client_http'
+  local targets
+  IFS='|' read -ra targets <<<"$seeds"
+  build_preset asan-ubsan base_test protocol_test tenants_test wire_test registry_test jobs_test "${targets[@]/#/fuzz_}" || return
   ulimit -s 131072
-  run_ctest asan-ubsan -R '^(base|protocol|wire|registry|jobs)\.'
+  run_ctest asan-ubsan -R "^(base|protocol|tenants|wire|registry|jobs)\.|^fuzz\.($seeds)\$"
 }
 
 run_tsan() { build_preset tsan jobs_test && run_ctest tsan -R '^jobs\.'; }
+
+# Everything in tests/reliability, the mixed load once more on servers with sanitizers, and a soak of ten minutes.
+run_long() {
+  local preset
+  EINFER_LONG=1 run_pytest reliability tests/reliability
+  for preset in tsan asan-ubsan; do
+    build_preset "$preset" einfer-server || continue
+    EINFER_LONG=1 EINFER_BUILD=build/$preset run_pytest "mixed load ($preset)" tests/reliability/test_mixed_load.py
+  done
+  if build/venv/bin/python scripts/soak.py --seconds "${SOAK_SECONDS:-600}" --output build/soak.json >build/soak.log 2>&1; then
+    count 1 0 "soak"
+  else
+    tail -40 build/soak.log
+    count 0 1 "soak"
+  fi
+}
 
 case ${1:-all} in
   unit) run_unit ;;
   python) run_python ;;
   asan-ubsan) run_asan ;;
   tsan) run_tsan ;;
+  long) run_long ;;
   all) run_unit; run_python; run_asan; run_tsan ;;
   *) echo "unknown suite '$1'" >&2; exit 2 ;;
 esac

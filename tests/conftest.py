@@ -9,11 +9,16 @@ from typing import Any
 
 import pytest
 
+from support.adversarial import SERVERS, after_hostility  # noqa: F401, the fixture is for all tests
 from support.honest import GoodRequest, HonestRequest
 from support.models import PAIR, PAIR_ROWS, batch_of, holdout_rows, project_models, read_entry, write_registry
 from support.server import BINARY, Server
 
-LAST_TEST = "test_every_released_code_has_been_provoked"
+FOLDER = pathlib.Path(__file__).parent
+LAST_TESTS = {  # that take stock, and of which folders
+    "test_every_released_code_has_been_provoked": ["e2e"],
+    "test_every_documented_response_has_been_provoked": ["e2e", "interop", "generated"],
+}
 LOG_TAIL = 20_000  # characters of a server's log that a failed test shows
 
 LOGS = pytest.StashKey[list[Callable[[], tuple[str, str]]]]()
@@ -46,20 +51,21 @@ def _shared_server(models: pathlib.Path, tmp_path_factory: pytest.TempPathFactor
         server.kill()
 
 
-def _show_log(request: pytest.FixtureRequest, server: Server) -> None:
-    """Its log from here on is shown when the test fails."""
+def _note_server(request: pytest.FixtureRequest, server: Server) -> None:
+    """Its log from here on is shown when the test fails; and the test is known to use it."""
     start = len(server.log_text())
 
     def tail() -> tuple[str, str]:
         return f"log {server.log}", server.log_text()[start:][-LOG_TAIL:]
 
     request.node.stash.setdefault(LOGS, []).append(tail)
+    request.node.stash.setdefault(SERVERS, []).append(server)
 
 
 @pytest.fixture
 def server(request: pytest.FixtureRequest, _shared_server: Server) -> Server:
     """The server that most tests share. They leave it as they found it."""
-    _show_log(request, _shared_server)
+    _note_server(request, _shared_server)
     assert _shared_server.process.poll() is None, "an earlier test has ended the shared server"
     return _shared_server
 
@@ -77,7 +83,7 @@ def start_server(
     ) -> Server:
         server = Server(registry, home or tmp_path / f"server{next(numbers)}", *flags, **more)
         started.append(server)
-        _show_log(request, server)
+        _note_server(request, server)
         return server.wait_ready() if ready else server
 
     yield start
@@ -121,15 +127,16 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks; and the test that takes stock comes last, and only when every file that it takes stock of runs."""
+    """Marks; and the tests that take stock come last, and only when every file that they take stock of runs."""
     for item in items:
         if "start_server" in getattr(item, "fixturenames", ()):
             item.add_marker("own_server")
-    last = [item for item in items if item.name == LAST_TEST]
-    items[:] = [item for item in items if item.name != LAST_TEST]
-    folder = pathlib.Path(__file__).parent / "e2e"
-    complete = {item.path for item in items} >= set(folder.glob("test_*.py"))
-    if complete and not config.option.keyword and not config.option.markexpr:
-        items += last
-    else:
-        config.hook.pytest_deselected(items=last)
+    last = [item for item in items if item.name in LAST_TESTS]
+    files = {item.path for item in items}
+    items[:] = [item for item in items if item.name not in LAST_TESTS]
+    for item in last:
+        complete = all(files >= set((FOLDER / folder).glob("test_*.py")) for folder in LAST_TESTS[item.name])
+        if complete and not config.option.keyword and not config.option.markexpr:
+            items.append(item)
+        else:
+            config.hook.pytest_deselected(items=[item])

@@ -4,6 +4,8 @@
 #include "einfer_version.h"
 #include "server/http/server.h"
 
+#include <sys/resource.h>
+
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
@@ -11,11 +13,13 @@
 
 namespace {
 
+using einfer::server::AuditLog;
 using einfer::server::Catalog;
 using einfer::server::InferenceService;
 using einfer::server::log_event;
 using einfer::server::LogLevel;
 using einfer::server::http::HttpServer;
+using einfer::tenants::Tenants;
 
 int fail(const std::string& reason) {
     std::cerr << "einfer-server: " << reason << '\n';
@@ -34,33 +38,78 @@ std::string_view name(einfer::jobs::Event event) {
     return "job";
 }
 
-void log_job(einfer::jobs::Event event, const einfer::jobs::Job& job) {
-    log_event(LogLevel::Info, name(event),
-              {{"job_id", job.submission.id},
-               {"tenant", job.submission.tenant},
-               {"model", job.submission.model_id + '@' + job.submission.model_version},
-               {"batch_size", job.submission.batch_size},
-               {"attempt", job.attempt}});
+void log_job(AuditLog& audit, einfer::jobs::Event event, const einfer::jobs::Job& job) {
+    const boost::json::object fields{{"job_id", job.submission.id},
+                                     {"tenant", job.submission.tenant},
+                                     {"model", job.submission.model_id + '@' + job.submission.model_version},
+                                     {"batch_size", job.submission.batch_size},
+                                     {"attempt", job.attempt}};
+    log_event(LogLevel::Info, name(event), fields);
+    audit.record(name(event), fields);
 }
 
-/// Blocks the signals that stop the server in every thread made from here on.
+int print_new_api_key() {
+    const auto made = einfer::tenants::make_key();
+    std::cout << "key: " << made.key << "\nentry: \"" << made.hash << "\"\n";
+    return EXIT_SUCCESS;
+}
+
+/// As many descriptors as the system lets it have; connections that would use up the last ones are refused instead.
+void limit_connections(std::size_t& max_connections) {
+    constexpr rlim_t kept = 64;  // the database, the logs, the listening socket
+    rlimit files{};
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY) return;
+    // A ninth more are held for a moment, to be told that they are too many.
+    const std::size_t room = files.rlim_cur > 2 * kept ? (files.rlim_cur - kept) * 8 / 9 : kept;
+    if (room >= max_connections) return;
+    log_event(LogLevel::Warning, "connections_limited", {{"max_connections", room}, {"open_files", files.rlim_cur}});
+    max_connections = room;
+}
+
+/// Blocks the signals that the server waits for in every thread made from here on.
 sigset_t block_signals() {
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
     return signals;
 }
 
-int wait_for(const sigset_t& signals) {
-    int signal = 0;
-    sigwait(&signals, &signal);
-    return signal;
+/// A signal that stops the server; SIGHUP calls `reload`.
+template <class Reload>
+int wait_for_stop(const sigset_t& signals, Reload reload) {
+    while (true) {
+        int signal = 0;
+        sigwait(&signals, &signal);
+        if (signal != SIGHUP) return signal;
+        reload();
+    }
+}
+
+/// What the operator may change while the server runs. What is bad is reported, and the old one stays.
+void reload(Tenants& tenants, HttpServer& http, AuditLog& audit) {
+    boost::json::object line;
+    const auto report = [&](const char* what, const auto& result) {
+        line.emplace(what, result ? std::string("good") : result.error().message);
+        return static_cast<bool>(result);
+    };
+    const auto keys = tenants.reload();
+    bool good = report("api_keys", keys);
+    good &= report("certificate", http.reload_certificate());
+    good &= report("audit_log", audit.reopen());
+    line.emplace("keys", keys ? *keys : 0);
+    log_event(good ? LogLevel::Info : LogLevel::Error, good ? "reloaded" : "reload_failed", line);
+    audit.record(good ? "reloaded" : "reload_failed", line);
 }
 
 int serve(einfer::server_app::Options options) {
+    if (options.new_api_key) return print_new_api_key();
     const sigset_t signals = block_signals();
     auto catalog = Catalog::load(options.models);
     if (!catalog) return fail("models directory " + options.models.string() + ": " + catalog.error().to_string());
@@ -69,16 +118,22 @@ int serve(einfer::server_app::Options options) {
         return EXIT_SUCCESS;
     }
 
-    options.service.jobs.observe = log_job;
+    auto tenants = Tenants::create(options.tenants);
+    if (!tenants) return fail("API keys " + options.tenants.key_file.string() + ": " + tenants.error().message);
+    auto audit = AuditLog::open(options.audit_log);
+    if (!audit) return fail("audit log " + audit.error().message);
+    limit_connections(options.http.max_connections);
+    options.service.jobs.observe = [&audit = **audit](auto event, const auto& job) { log_job(audit, event, job); };
     auto service = InferenceService::create(*std::move(catalog), options.service, einfer::system_now);
     if (!service) return fail("data directory " + options.service.data.string() + ": " + service.error().message);
-    HttpServer http(**service, options.http);
+    HttpServer http(**service, **tenants, **audit, options.http);
     const auto url = http.start();
-    if (!url) return fail(url.error().message + " (choose another --listen; port 0 takes a free one)");
+    if (!url) return fail(url.error().message);
     // Programs that start the server read this line.
     std::cout << "einfer-server listening on " << *url << std::endl;
     log_event(LogLevel::Info, "listening",
               {{"url", *url}, {"version", EINFER_VERSION}, {"models", (*service)->catalog().models().size()}});
+    (*audit)->record("started", {{"version", EINFER_VERSION}, {"authenticates", (*tenants)->authenticates()}});
 
     // Contexts take a moment: /health and /models answer meanwhile, /infer says CRYPTO_CONTEXT_UNAVAILABLE.
     std::thread preparation([&] {
@@ -90,16 +145,17 @@ int serve(einfer::server_app::Options options) {
         log_event(LogLevel::Info, "ready");
     });
 
-    const int signal = wait_for(signals);
+    const int signal = wait_for_stop(signals, [&] { reload(**tenants, http, **audit); });
     log_event(LogLevel::Info, "stopping", {{"signal", std::string_view(signal == SIGINT ? "SIGINT" : "SIGTERM")}});
     std::thread impatience([&] {
-        wait_for(signals);
+        wait_for_stop(signals, [] {});
         std::_Exit(128 + signal);  // a second signal: at once; accepted jobs are on disk
     });
     impatience.detach();
     preparation.join();
     http.stop();
     (*service)->stop();
+    (*audit)->record("stopped", {});
     log_event(LogLevel::Info, "stopped", {{"unfinished_jobs", (*service)->load().unfinished_jobs}});
     return (*service)->catalog().ready() ? EXIT_SUCCESS : EXIT_FAILURE;
 }

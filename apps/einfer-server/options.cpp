@@ -1,6 +1,7 @@
 #include "options.h"
 
 #include "einfer_version.h"
+#include "server/http/cors.h"
 
 #include <CLI/CLI.hpp>
 
@@ -53,6 +54,11 @@ std::string refuse_negative(std::string& text) {
     return text.starts_with('-') ? "Value " + text + " is negative" : std::string();
 }
 
+std::string refuse_bad_origin(std::string& text) {
+    return server::http::is_origin(text) ? std::string()
+                                         : "'" + text + "' is no origin, such as https://app.example.org";
+}
+
 /// A duration option in seconds, fractions allowed.
 CLI::Option* add_seconds(CLI::App& app, const std::string& name, milliseconds& value, const std::string& text) {
     return app
@@ -101,6 +107,57 @@ std::vector<std::string> names(const std::map<std::string, Value>& table) {
     return keys;
 }
 
+/// Who may ask, how much, and from where.
+void add_access_options(CLI::App& app, Options& options) {
+    const std::string access = "Access";
+    app.add_option("--api-keys", options.tenants.key_file,
+                   "File of API keys and their tenants; without it anybody may ask, and X-Tenant-ID names the tenant")
+        ->type_name("FILE")
+        ->group(access);
+    app.add_flag("--new-api-key", options.new_api_key, "Print a fresh API key and its entry for that file, and exit")
+        ->configurable(false)
+        ->group(access);
+    auto* certificate = app.add_option("--tls-cert", options.http.tls.certificate, "Serve TLS with this PEM chain")
+                            ->type_name("FILE")
+                            ->group(access);
+    auto* key = app.add_option("--tls-key", options.http.tls.key, "Its private key, PEM, unencrypted")
+                    ->type_name("FILE")
+                    ->group(access);
+    certificate->needs(key);
+    key->needs(certificate);
+    app.add_option("--tls-client-ca", options.http.tls.client_ca,
+                   "Let only clients in whose certificate one of these signed")
+        ->type_name("FILE")
+        ->needs(certificate)
+        ->group(access);
+    app.add_option("--cors-origin", options.http.cors_origins,
+                   "Let pages of this origin ask, such as https://app.example.org; may be repeated; \"*\" is any")
+        ->type_name("ORIGIN")
+        ->check(CLI::Validator(refuse_bad_origin, ""))
+        ->group(access);
+    app.add_option("--audit-log", options.audit_log, "Append who asked what and when, as JSON lines, to this file")
+        ->type_name("FILE")
+        ->group(access);
+
+    const std::string tenants =
+        "Limits of each tenant, where its entry in the file of API keys says nothing else (0: none)";
+    tenants::TenantLimits& limits = options.tenants.limits;
+    const auto add = [&](const std::string& name, auto& limit, const std::string& text) {
+        app.add_option(name, limit, text)
+            ->check(range(0.0, 1e15))
+            ->check(CLI::Validator(refuse_nan, ""))
+            ->type_name("N")
+            ->capture_default_str()
+            ->group(tenants);
+    };
+    add("--tenant-requests-per-second", limits.requests_per_second, "Requests on average; more are 429");
+    add("--tenant-burst", limits.burst, "Requests at once after a rest; 0: those of two seconds");
+    add("--tenant-rows-per-hour", limits.rows_per_hour, "Rows that its ciphertexts can carry (N/2 each); more are 429");
+    add("--tenant-max-queued-jobs", limits.max_queued_jobs, "Accepted jobs that are not final; more are 429");
+    add_bytes(app, "--tenant-max-stored-bytes", limits.max_stored_bytes, "Inputs and results on disk; more are 429")
+        ->group(tenants);
+}
+
 /// The command line, and what the environment says of options that are not on it: CLI11's own way of asking the
 /// environment lets the config file win. Reversed, as CLI::App::parse() takes it.
 std::vector<std::string> arguments(CLI::App& app, int argc, char** argv) {
@@ -125,6 +182,7 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
     Options options;
     const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
     options.service.jobs.workers = cores;
+    options.http.io_threads = std::min<std::size_t>(cores, 8);
 
     CLI::App app(
         "einfer-server: computes models on encrypted data and cannot read it.\n"
@@ -136,8 +194,9 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
     app.footer(
         "Every option can also be set in the environment: --max-wait is EINFER_MAX_WAIT.\n"
         "The command line wins over the environment, and that over the config file.\n"
-        "SIGTERM and SIGINT stop gracefully: accepted jobs are kept. Exit codes: 0 stopped or checked,\n"
-        "1 cannot start or a fault, 2 bad usage.");
+        "SIGTERM and SIGINT stop gracefully: accepted jobs are kept. SIGHUP reads the API keys and the certificate\n"
+        "again, and opens the audit log anew. Exit codes: 0 stopped or checked, 1 cannot start or a fault, 2 bad "
+        "usage.");
 
     std::string listen = "127.0.0.1:8000";
     app.add_option("--listen", listen, "Address and port; port 0 takes a free one")
@@ -145,7 +204,7 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
         ->capture_default_str();
     app.add_option("--models", options.models, "Directory with the registry's *.json files")
         ->type_name("DIR")
-        ->required();
+        ->configurable();
     options.service.data = "einfer-data";
     app.add_option("--data", options.service.data, "Directory for accepted jobs; made if absent")
         ->type_name("DIR")
@@ -153,6 +212,8 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
     app.add_flag("--check", options.check, "Check the models, say what is wrong, and exit");
     app.add_flag("--enable-plain", options.service.plain,
                  "Offer POST /infer/plain, the baseline in clear (no privacy)");
+
+    add_access_options(app, options);
 
     const std::string threads = "Threads";
     app.add_option("--workers", options.service.jobs.workers, "Threads that evaluate")
@@ -185,6 +246,9 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
         ->group(limits);
     add_bytes(app, "--max-header-bytes", options.http.max_header_bytes, "Header section of a request; more is 431")
         ->check(range(256, 1 << 20))
+        ->group(limits);
+    add_bytes(app, "--max-stored-bytes", options.service.jobs.max_stored_bytes,
+              "Inputs and results on disk together; more are 503; 0: what the disk holds")
         ->group(limits);
     app.add_option("--max-attempts", options.service.jobs.max_attempts,
                    "Evaluations of a job that kills the server before it is failed")
@@ -238,6 +302,10 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
         app.parse(arguments(app, argc, argv));
     } catch (const CLI::ParseError& fault) {
         return app.exit(fault) == 0 ? 0 : 2;
+    }
+    if (options.models.empty() && !options.new_api_key) {
+        std::cerr << "einfer-server: --models is required; --help says more\n";
+        return 2;
     }
     options.log_level = levels.at(log_level);
     options.log_format = formats.at(log_format);

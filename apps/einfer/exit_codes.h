@@ -20,6 +20,7 @@ enum ExitCode : int {
     switch (kind) {
         case ErrorKind::InvalidArgument: return exit_usage;
         case ErrorKind::Connection:
+        case ErrorKind::Tls:
         case ErrorKind::Timeout: return exit_unreachable;
         case ErrorKind::Refused: return exit_refused;
         case ErrorKind::BadReply: return exit_bad_reply;

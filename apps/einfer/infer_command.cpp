@@ -26,6 +26,17 @@ std::pair<std::string, std::string> split_model(const std::string& text) {
     return {text.substr(0, at), text.substr(at + 1)};
 }
 
+std::string input_name(const InferCommand& command) { return command.input == "-" ? "standard input" : command.input; }
+
+/// An error that names a row by its index, for somebody who sees lines.
+InputError at_its_line(const Error& error, const InferCommand& command, const RowTable& table) {
+    const std::size_t row = error.row().value();
+    std::string what = error.what();
+    if (const std::string begin = "row " + std::to_string(row) + ' '; what.starts_with(begin))
+        what.erase(0, begin.size());
+    return InputError(input_name(command) + ": line " + std::to_string(table.lines.at(row)) + ' ' + what);
+}
+
 RowTable read_input(const InferCommand& command) try {
     std::optional<RowFormat> format = format_of_name(command.input);
     if (!command.format.empty()) format = command.format == "csv" ? RowFormat::Csv : RowFormat::JsonLines;
@@ -34,7 +45,7 @@ RowTable read_input(const InferCommand& command) try {
     if (!file) throw InputError(std::string("cannot be opened: ") + std::strerror(errno));
     return read_rows(file, format);
 } catch (const InputError& error) {
-    throw InputError((command.input == "-" ? "standard input" : command.input) + ": " + error.what());
+    throw InputError(input_name(command) + ": " + error.what());
 }
 
 std::string stats_text(const Predictions& predictions) {
@@ -65,8 +76,13 @@ int run(const InferCommand& command) {
 
     const Predictions predictions = [&, &id = id, &version = version] {
         ProgressBar bar(command.progress);
-        return client.infer(id, version, table.values, table.dimension,
-                            [&](std::size_t done, std::size_t total) { bar.show(done, total); });
+        try {
+            return client.infer(id, version, table.values, table.dimension,
+                                [&](std::size_t done, std::size_t total) { bar.show(done, total); });
+        } catch (const Error& error) {
+            if (!error.row()) throw;
+            throw at_its_line(error, command, table);
+        }
     }();
     output.commit(predictions_text(predictions.values, table.format));
     if (stats) stats->commit(stats_text(predictions));

@@ -1,4 +1,5 @@
 // einfer: encrypted inference from the command line.
+#include "api_key.h"
 #include "commands.h"
 #include "einfer/error.h"
 #include "einfer/version.h"
@@ -11,6 +12,7 @@
 #include <chrono>
 #include <cstdio>
 #include <string>
+#include <vector>
 
 namespace einfer::cli {
 namespace {
@@ -25,18 +27,24 @@ Examples:
 Rows are encrypted here under a key made for this run; the server computes on them without reading them.
 Do not give predictions to whoever may have the ciphertexts, the server included.
 
-Environment:
-  EINFER_SERVER   the server, unless --server is given
+Environment, unless the option is given:
+  EINFER_SERVER        --server
+  EINFER_API_KEY_FILE  --api-key-file
+  EINFER_API_KEY       the API key itself, unless a file is named
+  EINFER_CA_FILE       --ca-file
+  EINFER_CLIENT_CERT   --client-cert
+  EINFER_CLIENT_KEY    --client-key
 
 Exit status:
   0    all went well
   1    internal fault
   2    wrong usage, or an input file that is wrong
-  3    the server cannot be reached, or did not answer in time
-  4    the server refused the request
+  3    the server cannot be reached (or not over TLS that can be trusted), or did not answer in time
+  4    the server refused the request, the API key included
   5    the reply failed a check: do not trust it
   6    the job failed; for the command job also: it is not final yet
-  130  interrupted)";
+  130  interrupted (SIGINT)
+  143  ended by SIGTERM)";
 
 std::chrono::milliseconds seconds_option(double seconds) {
     return std::chrono::milliseconds(static_cast<std::chrono::milliseconds::rep>(seconds * 1000));
@@ -45,14 +53,25 @@ std::chrono::milliseconds seconds_option(double seconds) {
 /// Options that every command has. The values live as long as the App.
 struct ConnectionOptions {
     void add_to(CLI::App& command, ClientOptions& client, bool with_tenant) {
-        command.add_option("--server", client.server, "the server: http://HOST[:PORT][/PATH]")
+        command.add_option("--server", client.server, "the server: http://HOST[:PORT][/PATH] or https://...")
             ->envname("EINFER_SERVER")
             ->capture_default_str();
+        command
+            .add_option("--api-key-file", api_key_file,
+                        "file with the API key; only sent over https, or to this machine")
+            ->envname("EINFER_API_KEY_FILE");
+        command.add_option("--ca-file", client.ca_file, "for https: whom to trust (PEM) instead of the system's CAs")
+            ->envname("EINFER_CA_FILE");
+        command.add_option("--client-cert", client.client_certificate, "for https: certificate to show (PEM)")
+            ->envname("EINFER_CLIENT_CERT");
+        command.add_option("--client-key", client.client_key, "its private key (PEM, unencrypted)")
+            ->envname("EINFER_CLIENT_KEY");
         command.add_option("--timeout", call_seconds, "longest time for one exchange with the server, in seconds")
             ->check(CLI::Range(1.0, 86400.0))
             ->capture_default_str();
         if (with_tenant) command.add_option("--tenant", client.tenant, "whose jobs these are (X-Tenant-ID)");
     }
+    std::string api_key_file;
     double call_seconds = 120;
 };
 
@@ -61,16 +80,34 @@ int fail(int code, const std::string& message) {
     return code;
 }
 
+std::string advice(int http_status) {
+    if (http_status == 401) return ". Give an API key that the server knows: --api-key-file, or EINFER_API_KEY";
+    if (http_status == 403) return ". Leave --tenant out: the API key says whose jobs these are";
+    return "";
+}
+
+/// The first of the arguments that no command knows. Never its value: it may be a key that was given the wrong way.
+std::string unknown_argument(const CLI::App& app) {
+    const std::vector<std::string> rest = app.remaining(true);
+    if (rest.empty()) return "";
+    if (rest.front().starts_with('-')) return "there is no option " + rest.front().substr(0, rest.front().find('='));
+    if (app.get_subcommands().empty())
+        return "there is no command '" + rest.front() + "': the commands are models, infer and job";
+    return "an argument too many: '" + rest.front() + "'";
+}
+
 std::string explain(const Error& error) {
     switch (error.kind()) {
         case ErrorKind::InvalidArgument:
         case ErrorKind::Crypto:
+        case ErrorKind::Tls:
         case ErrorKind::BadReply: return error.what();
         case ErrorKind::Connection: return std::string(error.what()) + " (is the server running, and --server right?)";
         case ErrorKind::Timeout: return std::string(error.what()) + " (--timeout and --job-timeout allow more)";
         case ErrorKind::Refused:
             return "the server refused: " + (error.code().empty() ? "" : error.code() + ": ") + error.what() +
-                   " (HTTP " + std::to_string(error.http_status()) + ", request id " + error.request_id() + ")";
+                   " (HTTP " + std::to_string(error.http_status()) + ", request id " + error.request_id() + ")" +
+                   advice(error.http_status());
         case ErrorKind::JobFailed: return std::string(error.what()) + " (" + error.code() + ")";
     }
     return error.what();
@@ -125,11 +162,16 @@ int run_app(int argc, char** argv) {
     } catch (const CLI::Success& asked_for_text) {
         return app.exit(asked_for_text);  // --help, --version
     } catch (const CLI::ParseError& error) {
-        return fail(exit_usage, std::string(error.what()) + " (einfer --help explains)");
+        // What is mistyped comes before what is missing: it may be the same.
+        const std::string unknown = unknown_argument(app);
+        return fail(exit_usage, (unknown.empty() ? error.what() : unknown) + " (einfer --help explains)");
     }
 
-    for (ClientOptions* const client : {&models.client, &job.client, &infer.client})
+    const std::string api_key = read_api_key(connection.api_key_file);
+    for (ClientOptions* const client : {&models.client, &job.client, &infer.client}) {
         client->call_timeout = seconds_option(connection.call_seconds);
+        client->api_key = api_key;
+    }
     if (*models_app) return run(models);
     if (*job_app) return run(job);
     infer.client.job_timeout = seconds_option(job_seconds);

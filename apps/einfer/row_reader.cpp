@@ -58,6 +58,7 @@ public:
         if (row.size() != table_.dimension)
             throw InputError(at_line(line) + ": " + std::to_string(row.size()) + " numbers, but " +
                              at_line(first_line_) + " has " + std::to_string(table_.dimension));
+        table_.lines.push_back(line);
         table_.values.insert(table_.values.end(), row.begin(), row.end());
     }
 

@@ -24,8 +24,9 @@ public:
 
 struct RowTable {
     RowFormat format = RowFormat::Csv;
-    std::size_t dimension = 0;     ///< numbers in each row
-    std::vector<double> values{};  ///< row after row, finite
+    std::size_t dimension = 0;         ///< numbers in each row
+    std::vector<double> values{};      ///< row after row, finite
+    std::vector<std::size_t> lines{};  ///< of each row, the line that it begins in
 
     [[nodiscard]] std::size_t rows() const { return dimension == 0 ? 0 : values.size() / dimension; }
 };

@@ -4,7 +4,9 @@
 #include "einfer/export.h"
 #include "einfer/types.h"
 
+#include <cstddef>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -15,7 +17,7 @@ namespace einfer::inline v1 {
 class EINFER_API Error : public std::runtime_error {
 public:
     Error(ErrorKind kind, const std::string& message, const std::string& code = {}, int http_status = 0,
-          const std::string& request_id = {});
+          const std::string& request_id = {}, std::optional<std::size_t> row = {});
     Error(const Error&) noexcept;
     Error& operator=(const Error&) noexcept;
     ~Error() override;
@@ -27,6 +29,8 @@ public:
     [[nodiscard]] int http_status() const noexcept;
     /// Refused: names the request in the server's log; otherwise "".
     [[nodiscard]] const std::string& request_id() const noexcept;
+    /// InvalidArgument about a row: its index from 0. Then what() begins with "row INDEX ".
+    [[nodiscard]] std::optional<std::size_t> row() const noexcept;
 
 private:
     struct Details;

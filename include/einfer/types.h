@@ -20,6 +20,7 @@ enum class ErrorKind {
     BadReply,         ///< the reply failed a check: do not trust it, nor the server
     Crypto,           ///< making keys, encrypting or decrypting failed on this machine
     JobFailed,        ///< the job was accepted and then failed: see Error::code()
+    Tls,              ///< no TLS connection that can be trusted. Nothing was sent; trying again does not help
 };
 
 /// Text form of ciphertexts in requests and replies.
@@ -34,11 +35,23 @@ enum class Encryption {
 };
 
 struct ClientOptions {
-    /// http://HOST[:PORT][/BASE/PATH]. HOST may be a name, an IPv4 address or an IPv6 address in brackets. No user,
-    /// query or fragment. https is not supported in this version: use a tunnel or a local proxy that speaks TLS.
+    /// http://HOST[:PORT][/BASE/PATH], or https://. HOST may be a name, an IPv4 address or an IPv6 address in brackets.
+    /// No user, query or fragment. With https: TLS 1.2 or 1.3; the server's certificate must be trusted and name HOST.
     std::string server = "http://127.0.0.1:8000";
     /// Sent as X-Tenant-ID: 1 to 128 of A-Z a-z 0-9 . _ - ; empty: the server's default tenant.
     std::string tenant{};
+    /// Sent as Authorization: Bearer, at most 1024 visible ASCII characters; empty: none. Only over https or to this
+    /// machine ("localhost" or a loopback address): it is never sent in clear over a network.
+    std::string api_key{};
+
+    // For https only; PEM.
+    /// Certificates to trust instead of the system's (which OpenSSL's SSL_CERT_FILE and SSL_CERT_DIR may move).
+    std::string ca_file{};
+    /// What this client shows if the server asks: its certificate, then the intermediate ones; and the key,
+    /// unencrypted. Both or none.
+    std::string client_certificate{};
+    std::string client_key{};
+
     Encoding encoding = Encoding::Hex;
     Encryption encryption = Encryption::Symmetric;
     /// Rows of one request; 0: as many as the model allows. Never more than that.

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <optional>
 #include <thread>
+#include <utility>
 
 namespace einfer::client {
 namespace {
@@ -21,6 +22,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds first_backoff{20};
 constexpr milliseconds longest_backoff{1000};
+constexpr std::size_t max_api_key_bytes = 1024;
 
 /// Adds the time it lives to `seconds`.
 class Stopwatch {
@@ -39,6 +41,16 @@ protocol::Encoding encoding_of(Encoding encoding) {
     return encoding == Encoding::Base64 ? protocol::Encoding::Base64 : protocol::Encoding::Hex;
 }
 
+/// Messages never show the key.
+Outcome<void> check_api_key(std::string_view key, const ServerUrl& server) {
+    if (key.empty()) return {};
+    if (key.size() > max_api_key_bytes || !std::ranges::all_of(key, [](char c) { return c > ' ' && c < '\x7f'; }))
+        return invalid_argument("the API key is not 1 to 1024 visible ASCII characters");
+    if (!server.tls && !server.is_loopback())
+        return invalid_argument("an API key is not sent in clear over a network: use https, not " + server.text());
+    return {};
+}
+
 keys::EncryptionMode mode_of(Encryption encryption) {
     return encryption == Encryption::PublicKey ? keys::EncryptionMode::PublicKey : keys::EncryptionMode::Symmetric;
 }
@@ -47,10 +59,10 @@ keys::EncryptionMode mode_of(Encryption encryption) {
 
 class Engine::Impl {
 public:
-    Impl(ClientOptions options, ServerUrl server)
+    Impl(ClientOptions options, ServerUrl server, TlsContext tls)
         : options_(std::move(options)),
-          api_(HttpClient(std::move(server), options_.connect_timeout, options_.call_timeout), options_.tenant,
-               options_.call_timeout),
+          api_(HttpClient(std::move(server), options_.connect_timeout, options_.call_timeout, std::move(tls)),
+               options_.tenant, options_.call_timeout, std::exchange(options_.api_key, {})),
           sessions_(mode_of(options_.encryption)) {}
 
     Outcome<std::vector<Model>> models() {
@@ -233,11 +245,22 @@ Outcome<Engine> Engine::create(ClientOptions options) {
     if (options.connect_timeout < milliseconds(1) || options.call_timeout < std::chrono::seconds(1) ||
         options.job_timeout < std::chrono::seconds(1))
         return invalid_argument("timeouts must be at least 1 s, that for connecting at least 1 ms");
+    if (const auto checked = check_api_key(options.api_key, *server); !checked) return checked.error();
+    const TlsFiles files{options.ca_file, options.client_certificate, options.client_key};
+    if (!server->tls && !(files.ca.empty() && files.certificate.empty() && files.key.empty()))
+        return invalid_argument("a CA file, a client certificate and its key are for https, but the server is " +
+                                server->text());
+    TlsContext tls;
+    if (server->tls) {
+        auto made = make_tls_context(files);
+        if (!made) return made.error();
+        tls = *std::move(made);
+    }
     constexpr std::chrono::hours longest{24 * 365};  // and sums with the clock stay in range
     options.connect_timeout = std::min<milliseconds>(options.connect_timeout, longest);
     options.call_timeout = std::min<milliseconds>(options.call_timeout, longest);
     options.job_timeout = std::min<milliseconds>(options.job_timeout, longest);
-    return Engine(std::make_unique<Impl>(std::move(options), *std::move(server)));
+    return Engine(std::make_unique<Impl>(std::move(options), *std::move(server), std::move(tls)));
 }
 
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

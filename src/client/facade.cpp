@@ -12,7 +12,7 @@ namespace {
 static_assert(std::string_view(EINFER_VERSION) == EINFER_BUILD_VERSION, "include/einfer/version.h is out of date");
 
 [[noreturn]] void raise(const client::Failure& failure) {
-    throw Error(failure.kind, failure.message, failure.code, failure.http_status, failure.request_id);
+    throw Error(failure.kind, failure.message, failure.code, failure.http_status, failure.request_id, failure.row);
 }
 
 template <class T>
@@ -54,11 +54,12 @@ struct Error::Details {
     std::string code;
     int http_status;
     std::string request_id;
+    std::optional<std::size_t> row;
 };
 
 Error::Error(ErrorKind kind, const std::string& message, const std::string& code, int http_status,
-             const std::string& request_id)
-    : std::runtime_error(message), details_(std::make_shared<Details>(kind, code, http_status, request_id)) {}
+             const std::string& request_id, std::optional<std::size_t> row)
+    : std::runtime_error(message), details_(std::make_shared<Details>(kind, code, http_status, request_id, row)) {}
 Error::Error(const Error&) noexcept = default;
 Error& Error::operator=(const Error&) noexcept = default;
 Error::~Error() = default;
@@ -67,6 +68,7 @@ ErrorKind Error::kind() const noexcept { return details_->kind; }
 const std::string& Error::code() const noexcept { return details_->code; }
 int Error::http_status() const noexcept { return details_->http_status; }
 const std::string& Error::request_id() const noexcept { return details_->request_id; }
+std::optional<std::size_t> Error::row() const noexcept { return details_->row; }
 
 class Client::Impl {
 public:

@@ -5,6 +5,8 @@
 
 #include <boost/system/result.hpp>
 
+#include <cstddef>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -15,9 +17,11 @@ namespace einfer::client {
 struct Failure {
     ErrorKind kind;
     std::string message;
-    std::string code{};        ///< Refused, JobFailed: the server's
-    int http_status = 0;       ///< Refused
-    std::string request_id{};  ///< Refused
+    std::string code{};                ///< Refused, JobFailed: the server's
+    int http_status = 0;               ///< Refused
+    std::string request_id{};          ///< Refused
+    std::optional<std::size_t> row{};  ///< InvalidArgument about a row: its index; the message begins with "row INDEX "
+    bool after_connecting = false;     ///< Connection: it was there, and broke
 };
 
 template <class T>
@@ -35,7 +39,8 @@ using Outcome = boost::system::result<T, Failure>;
     return {ErrorKind::BadReply, "do not trust this server's reply: " + std::string(what)};
 }
 
-/// Text from the server, fit for a terminal: control characters replaced, at most `max_bytes` of it.
+/// Text from the server, fit for a terminal: what it would obey or not show (control characters, marks that change the
+/// direction of writing, invisible ones) is replaced; at most `max_bytes` of it. `text` is UTF-8.
 [[nodiscard]] std::string printable(std::string_view text, std::size_t max_bytes = 512);
 
 /// Shortest text that reads back as `value`, without a locale.

@@ -1,6 +1,7 @@
 #include "client/http_client.h"
 
 #include "base/ids.h"
+#include "client/stream.h"
 #include "einfer/version.h"
 
 #include <boost/asio/connect.hpp>
@@ -32,6 +33,7 @@ using Deadline = SteadyClock::time_point;
 constexpr std::uint32_t max_header_bytes = 32 * 1024;
 constexpr std::size_t read_buffer_bytes = 128 * 1024;  // also bounds chunk headers and trailers
 constexpr int max_interim_replies = 8;                 // 1xx
+constexpr std::chrono::milliseconds goodbye_time{250};
 
 using Body = http::span_body<const char>;
 using Parser = http::response_parser<http::string_body>;
@@ -53,6 +55,8 @@ http::request<Body> message_for(const HttpRequest& request, const ServerUrl& ser
     message.set(http::field::host, server.authority);
     message.set(http::field::user_agent, "einfer/" EINFER_VERSION);
     message.set(http::field::accept, "application/json");
+    if (!request.api_key.empty()) message.set(http::field::authorization, "Bearer " + std::string(request.api_key));
+    if (!request.idempotency_key.empty()) message.set("Idempotency-Key", request.idempotency_key);
     if (!request.tenant.empty()) message.set("X-Tenant-ID", request.tenant);
     if (!request.request_id.empty()) message.set("X-Request-ID", request.request_id);
     if (request.wait.count() > 0) message.set("Prefer", "wait=" + std::to_string(request.wait.count()));
@@ -83,20 +87,33 @@ HttpReply reply_from(Parser& parser) {
 
 class HttpClient::Impl {
 public:
-    Impl(ServerUrl server, std::chrono::milliseconds connect_timeout, std::chrono::milliseconds call_timeout)
-        : server_(std::move(server)), connect_timeout_(connect_timeout), call_timeout_(call_timeout) {}
+    Impl(ServerUrl server, std::chrono::milliseconds connect_timeout, std::chrono::milliseconds call_timeout,
+         TlsContext tls)
+        : server_(std::move(server)),
+          connect_timeout_(connect_timeout),
+          call_timeout_(call_timeout),
+          stream_(io_, std::move(tls)) {}
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
+    ~Impl() {
+        try {
+            say_goodbye();
+            close();
+        } catch (const std::exception&) {  // NOLINT: a courtesy only
+        }
+    }
 
     Outcome<HttpReply> call(const HttpRequest& request) {
         timeout_ = std::min(call_timeout_, request.timeout.value_or(call_timeout_));
         deadline_ = SteadyClock::now() + timeout_;
-        const bool kept = socket_.is_open();
+        const bool kept = stream_.socket().is_open();
         if (!kept)
             if (const auto failure = connect()) return *failure;
         bool closed_before_reply = false;
         auto reply = exchange(request, closed_before_reply);
         if (kept && closed_before_reply) {
-            // The server closed the idle connection. Whether it has seen the request is not known; a repeated one costs
-            // it an evaluation at most.
+            // The server closed the idle connection. Whether it has seen the request is not known: a submission carries
+            // an Idempotency-Key.
             if (const auto failure = connect()) return *failure;
             reply = exchange(request, closed_before_reply);
         }
@@ -116,21 +133,43 @@ private:
         if (error)
             return Failure{ErrorKind::Connection, "cannot find the host of " + server_.text() + ": " + error.message()};
 
+        const auto until = std::min(deadline_, SteadyClock::now() + connect_timeout_);
         Step step;
-        asio::async_connect(socket_, addresses, [&](const error_code& failed, const tcp::endpoint&) {
+        asio::async_connect(stream_.socket(), addresses, [&](const error_code& failed, const tcp::endpoint&) {
             step = {true, failed};
         });
-        if (!run_until(step.done, std::min(deadline_, SteadyClock::now() + connect_timeout_))) {
+        if (!run_until(step.done, until)) {
             close();
-            return Failure{ErrorKind::Timeout, "cannot connect to " + server_.text() + ": no answer within " +
-                                                   seconds_text(std::min(connect_timeout_, timeout_))};
+            return too_slow("cannot connect to " + server_.text() + ": no answer");
         }
         if (step.error) {
             close();
             return Failure{ErrorKind::Connection, "cannot connect to " + server_.text() + ": " + step.error.message()};
         }
-        socket_.set_option(tcp::no_delay(true), error);  // a matter of speed only
-        return std::nullopt;
+        stream_.socket().set_option(tcp::no_delay(true), error);  // a matter of speed only
+        if (!stream_.wants_tls()) return std::nullopt;
+        auto failure = shake_hands(until);
+        if (failure) close();
+        return failure;
+    }
+
+    /// What it leaves in flight ends with close().
+    std::optional<Failure> shake_hands(Deadline until) {
+        if (auto failure = stream_.begin_tls(server_)) return failure;
+        step_ = {};
+        stream_.tls()->async_handshake(asio::ssl::stream_base::client, [&](const error_code& failed) {
+            step_ = {true, failed};
+        });
+        if (!run_until(step_.done, until)) return too_slow(server_.text() + " did not finish the TLS handshake");
+        if (!step_.error) return std::nullopt;
+        if (auto failure = stream_.explain(step_.error, server_)) return failure;
+        return Failure{ErrorKind::Connection,
+                       "the connection to " + server_.text() +
+                           " broke in the TLS handshake (does it speak TLS?): " + step_.error.message()};
+    }
+
+    [[nodiscard]] Failure too_slow(const std::string& what) const {
+        return {ErrorKind::Timeout, what + " within " + seconds_text(std::min(connect_timeout_, timeout_))};
     }
 
     /// Sends and receives at the same time: a server may refuse a long body before it has read it.
@@ -138,7 +177,7 @@ private:
         const auto message = message_for(request, server_);
         http::request_serializer<Body> serializer(message);
         Step write;
-        http::async_write(socket_, serializer, [&](const error_code& failed, std::size_t bytes) {
+        http::async_write(stream_, serializer, [&](const error_code& failed, std::size_t bytes) {
             write = {true, failed};
             sent += bytes;
         });
@@ -151,12 +190,14 @@ private:
             return reply_from(*parser);
         }
         const bool in_time = read.done;
+        const auto failure = in_time && read.error ? std::optional(failure_of(read.error)) : std::nullopt;
         closed_before_reply = in_time && read.error && !parser->got_some() && is_closed(read.error);
+        if (in_time && !failure && write.done && !write.error) say_goodbye();
         close();  // ends what is still under way, too
         if (!in_time)
             return Failure{ErrorKind::Timeout,
                            "no complete answer from " + server_.text() + " within " + seconds_text(timeout_)};
-        if (read.error) return failure_of(read.error);
+        if (failure) return *failure;
         return reply_from(*parser);
     }
 
@@ -166,7 +207,7 @@ private:
             parser->header_limit(max_header_bytes);
             parser->body_limit(std::max(max_reply_bytes, max_error_bytes));
             read = {};
-            http::async_read_header(socket_, buffer_, *parser, [&](const error_code& failed, std::size_t bytes) {
+            http::async_read_header(stream_, buffer_, *parser, [&](const error_code& failed, std::size_t bytes) {
                 read = {true, failed};
                 received += bytes;
             });
@@ -182,7 +223,7 @@ private:
         }
         parser->body_limit(limit);
         read = {};
-        http::async_read(socket_, buffer_, *parser, [&](const error_code& failed, std::size_t bytes) {
+        http::async_read(stream_, buffer_, *parser, [&](const error_code& failed, std::size_t bytes) {
             read = {true, failed};
             received += bytes;
         });
@@ -192,10 +233,17 @@ private:
     static bool is_closed(const error_code& error) {
         return error == http::error::end_of_stream || error == asio::error::eof ||
                error == asio::error::connection_reset || error == asio::error::broken_pipe ||
-               error == asio::error::connection_aborted;
+               error == asio::error::connection_aborted || is_truncation(error);
     }
 
-    [[nodiscard]] Failure failure_of(const error_code& error) const {
+    [[nodiscard]] Failure failure_of(const error_code& error) {
+        if (auto failure = stream_.explain(error, server_)) return *std::move(failure);
+        auto failure = failure_without_tls(error);
+        failure.after_connecting = true;
+        return failure;
+    }
+
+    [[nodiscard]] Failure failure_without_tls(const error_code& error) const {
         if (error == http::error::body_limit || error == http::error::header_limit ||
             error == http::error::buffer_overflow)
             return bad_reply("it is longer than any right one");
@@ -215,10 +263,18 @@ private:
         return done;
     }
 
+    /// Tells a TLS server that the end is meant. Does not wait for its answer for long.
+    void say_goodbye() {
+        if (stream_.tls() == nullptr || !stream_.socket().is_open()) return;
+        step_ = {};
+        stream_.tls()->async_shutdown([&](const error_code& failed) { step_ = {true, failed}; });
+        run_until(step_.done, SteadyClock::now() + goodbye_time);
+    }
+
     /// Ends everything in flight and lets its handlers run.
     void close() {
         error_code ignored;
-        socket_.close(ignored);
+        stream_.socket().close(ignored);
         buffer_.clear();
         io_.restart();
         io_.run();
@@ -230,13 +286,14 @@ private:
     std::chrono::milliseconds timeout_{};
     Deadline deadline_{};
     asio::io_context io_{1};
-    tcp::socket socket_{io_};
+    Stream stream_;
+    Step step_;  // of a handshake or a goodbye, which may be left in flight until close()
     boost::beast::flat_buffer buffer_{read_buffer_bytes};
 };
 
 HttpClient::HttpClient(ServerUrl server, std::chrono::milliseconds connect_timeout,
-                       std::chrono::milliseconds call_timeout)
-    : impl_(std::make_unique<Impl>(std::move(server), connect_timeout, call_timeout)) {}
+                       std::chrono::milliseconds call_timeout, TlsContext tls)
+    : impl_(std::make_unique<Impl>(std::move(server), connect_timeout, call_timeout, std::move(tls))) {}
 HttpClient::~HttpClient() = default;
 HttpClient::HttpClient(HttpClient&&) noexcept = default;
 HttpClient& HttpClient::operator=(HttpClient&&) noexcept = default;

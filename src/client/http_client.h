@@ -4,6 +4,7 @@
 
 #include "client/failure.h"
 #include "client/server_url.h"
+#include "client/tls.h"
 
 #include <chrono>
 #include <cstdint>
@@ -22,6 +23,8 @@ struct HttpRequest {
     std::string target;               ///< "/models": the base path is put in front
     std::string_view body{};          ///< JSON, for Post
     std::string_view tenant{};        ///< X-Tenant-ID when not empty
+    std::string_view api_key{};       ///< Authorization: Bearer … when not empty
+    std::string idempotency_key{};    ///< Idempotency-Key when not empty
     std::string request_id{};         ///< X-Request-ID when not empty
     std::chrono::seconds wait{0};     ///< Prefer: wait=… when positive
     std::size_t max_reply_bytes = 0;  ///< of a body with a status below 400; otherwise max_error_bytes
@@ -40,13 +43,15 @@ struct HttpReply {
 
 class HttpClient {
 public:
-    HttpClient(ServerUrl server, std::chrono::milliseconds connect_timeout, std::chrono::milliseconds call_timeout);
+    /// `tls` exactly for an https server. `connect_timeout` is for the TLS handshake as well.
+    HttpClient(ServerUrl server, std::chrono::milliseconds connect_timeout, std::chrono::milliseconds call_timeout,
+               TlsContext tls = nullptr);
     ~HttpClient();
     HttpClient(HttpClient&&) noexcept;
     HttpClient& operator=(HttpClient&&) noexcept;
 
-    /// Any complete reply, whatever its status. Connection or Timeout when there is none, BadReply when it is not HTTP
-    /// or too long. A kept connection that the server has closed meanwhile is replaced once. Redirects are not
+    /// Any complete reply, whatever its status. Connection, Tls or Timeout when there is none, BadReply when it is not
+    /// HTTP or too long. A kept connection that the server has closed meanwhile is replaced once. Redirects are not
     /// followed.
     [[nodiscard]] Outcome<HttpReply> call(const HttpRequest& request);
 

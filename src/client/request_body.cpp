@@ -14,18 +14,20 @@ Outcome<void> check_rows(Rows rows, const protocol::ModelDescription& model) {
     // Encoded coefficients stay below |value| * scale, and must stay below half the modulus.
     const double largest = std::ldexp(1.0, data_bits - 2) / model.encryption.scale;
     for (std::size_t i = 0; i < rows.size(); ++i) {
-        const auto in_row = [i] { return "row " + std::to_string(i) + ' '; };
+        const auto wrong = [i](const std::string& what) {
+            Failure failure = invalid_argument("row " + std::to_string(i) + ' ' + what);
+            failure.row = i;
+            return failure;
+        };
         if (rows[i].size() != model.input_dimension)
-            return invalid_argument(in_row() + "has " + std::to_string(rows[i].size()) + " features; the model " +
-                                    model.model_id + " takes " + std::to_string(model.input_dimension));
+            return wrong("has " + std::to_string(rows[i].size()) + " features; the model " + model.model_id +
+                         " takes " + std::to_string(model.input_dimension));
         for (std::size_t j = 0; j < rows[i].size(); ++j) {
             const double value = rows[i][j];
-            if (!std::isfinite(value))
-                return invalid_argument(in_row() + "has a feature that is not finite: feature " + std::to_string(j));
+            if (!std::isfinite(value)) return wrong("has a feature that is not finite: feature " + std::to_string(j));
             if (std::abs(value) > largest)
-                return invalid_argument(in_row() +
-                                        "has a feature too large for the model's encryption parameters: feature " +
-                                        std::to_string(j) + " is above " + to_text(largest));
+                return wrong("has a feature too large for the model's encryption parameters: feature " +
+                             std::to_string(j) + " is above " + to_text(largest));
         }
     }
     return {};

@@ -21,7 +21,6 @@ using std::chrono::seconds;
 
 constexpr std::size_t max_models_reply_bytes = 8 * 1024 * 1024;
 constexpr int max_retries = 5;
-constexpr int max_reconnects = 5;           // 0.25 s doubling: about 8 s
 constexpr seconds longest_retry_after{60};  // a server that wants more is given up
 constexpr seconds wait_on_submit{30};
 constexpr seconds wait_on_poll{10};
@@ -65,17 +64,27 @@ Failure refusal_from(const HttpReply& reply) {
     if (failure.message.empty())
         failure.message = "the server answered with HTTP status " + std::to_string(reply.status) +
                           " and no explanation: is it an einfer server, and the base path right?";
+    if (reply.retry_after) failure.message += " (it asks to wait " + std::to_string(reply.retry_after->count()) + " s)";
     return failure;
 }
 
-ServerApi::ServerApi(HttpClient http, std::string tenant, milliseconds call_timeout)
-    : http_(std::move(http)), tenant_(std::move(tenant)), call_timeout_(call_timeout) {}
+/// Of a connection that broke; the first pause is 0.25 s, and each is twice the last.
+struct ServerApi::Reconnects {
+    int most;
+    bool also_unconnected;  ///< when it could not be made in the first place, too
+
+    static constexpr Reconnects if_it_broke() { return {2, false}; }
+    static constexpr Reconnects through_a_restart() { return {5, true}; }  // about 8 s
+};
+
+ServerApi::ServerApi(HttpClient http, std::string tenant, milliseconds call_timeout, std::string api_key)
+    : http_(std::move(http)), tenant_(std::move(tenant)), call_timeout_(call_timeout), api_key_(std::move(api_key)) {}
 
 Outcome<std::string> ServerApi::models() {
     HttpRequest get;
     get.target = "/models";
     get.max_reply_bytes = max_models_reply_bytes;
-    return request(std::move(get), SteadyClock::now() + call_timeout_, 0);
+    return request(std::move(get), SteadyClock::now() + call_timeout_, Reconnects::if_it_broke());
 }
 
 Outcome<std::string> ServerApi::submit(std::string_view body, std::size_t max_reply_bytes, Deadline deadline) {
@@ -83,10 +92,11 @@ Outcome<std::string> ServerApi::submit(std::string_view body, std::size_t max_re
     post.method = Method::Post;
     post.target = "/infer";
     post.body = body;
+    post.idempotency_key = random_id();
     post.tenant = tenant_;
     post.wait = wait_within(wait_on_submit, deadline);
     post.max_reply_bytes = max_reply_bytes;
-    return request(std::move(post), deadline, max_reconnects);
+    return request(std::move(post), deadline, Reconnects::through_a_restart());
 }
 
 Outcome<std::string> ServerApi::job(std::string_view id, std::size_t max_reply_bytes) {
@@ -94,7 +104,7 @@ Outcome<std::string> ServerApi::job(std::string_view id, std::size_t max_reply_b
     get.target = "/jobs/" + std::string(id);
     get.tenant = tenant_;
     get.max_reply_bytes = max_reply_bytes;
-    return request(std::move(get), SteadyClock::now() + call_timeout_, 0);
+    return request(std::move(get), SteadyClock::now() + call_timeout_, Reconnects::if_it_broke());
 }
 
 Outcome<std::string> ServerApi::wait_for_job(std::string_view id, std::size_t max_reply_bytes, Deadline deadline) {
@@ -103,10 +113,11 @@ Outcome<std::string> ServerApi::wait_for_job(std::string_view id, std::size_t ma
     get.tenant = tenant_;
     get.wait = wait_within(wait_on_poll, deadline);
     get.max_reply_bytes = max_reply_bytes;
-    return request(std::move(get), deadline, max_reconnects);
+    return request(std::move(get), deadline, Reconnects::through_a_restart());
 }
 
-Outcome<std::string> ServerApi::request(HttpRequest request, Deadline deadline, int reconnects) {
+Outcome<std::string> ServerApi::request(HttpRequest request, Deadline deadline, Reconnects reconnects) {
+    request.api_key = api_key_;
     int retries = max_retries;
     milliseconds backoff{250};
     for (;;) {
@@ -117,7 +128,9 @@ Outcome<std::string> ServerApi::request(HttpRequest request, Deadline deadline, 
         request.request_id = random_id();
         auto reply = http_.call(request);
         if (!reply) {
-            const bool may_return = reply.error().kind == ErrorKind::Connection && reconnects-- > 0;
+            const bool may_return = reply.error().kind == ErrorKind::Connection &&
+                                    (reply.error().after_connecting || reconnects.also_unconnected) &&
+                                    reconnects.most-- > 0;
             if (!may_return || !sleep_before(deadline, with_jitter(backoff))) return std::move(reply).error();
             backoff *= 2;
             continue;

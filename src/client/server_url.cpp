@@ -1,5 +1,7 @@
 #include "client/server_url.h"
 
+#include <boost/algorithm/string/predicate.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 
@@ -10,7 +12,7 @@ namespace {
 
 namespace urls = boost::urls;
 
-constexpr std::string_view shape = "write it as http://HOST:PORT";
+constexpr std::string_view shape = "write it as http://HOST:PORT or https://HOST";
 
 Failure bad_url(std::string_view text, std::string_view why) {
     return invalid_argument("the server URL '" + printable(text, 200) + "' " + std::string(why));
@@ -31,16 +33,14 @@ Outcome<ServerUrl> ServerUrl::parse(std::string_view text) {
     if (!parsed) return bad_url(text, std::string("is not a URL: ").append(shape));
     const urls::url_view url = *parsed;
 
-    if (url.scheme_id() == urls::scheme::https)
-        return bad_url(text,
-                       "asks for https: TLS comes with a later version. Use http, through a tunnel or a local proxy "
-                       "that speaks TLS to the server");
-    if (url.scheme_id() != urls::scheme::http || !url.has_authority())
-        return bad_url(text, std::string("is not an http URL: ").append(shape));
+    const bool tls = url.scheme_id() == urls::scheme::https;
+    if ((!tls && url.scheme_id() != urls::scheme::http) || !url.has_authority())
+        return bad_url(text, std::string("is not an http or https URL: ").append(shape));
     if (url.has_userinfo()) return bad_url(text, "has a user or a password: leave them out, the protocol has none");
     if (url.has_query() || url.has_fragment()) return bad_url(text, "has a query or a fragment: leave it out");
 
     ServerUrl server;
+    server.tls = tls;
     switch (url.host_type()) {
         case urls::host_type::ipv4:
         case urls::host_type::ipv6: server.host = url.host_address(); break;
@@ -56,9 +56,10 @@ Outcome<ServerUrl> ServerUrl::parse(std::string_view text) {
     }
     const bool has_port = url.has_port() && !url.port().empty();
     if (has_port && url.port_number() == 0) return bad_url(text, "has a port that is not between 1 and 65535");
-    server.port = has_port ? std::to_string(url.port_number()) : "80";
+    const std::string usual = tls ? "443" : "80";
+    server.port = has_port ? std::to_string(url.port_number()) : usual;
     server.authority = url.host_type() == urls::host_type::ipv6 ? '[' + server.host + ']' : server.host;
-    if (server.port != "80") server.authority += ':' + server.port;
+    if (server.port != usual) server.authority += ':' + server.port;
 
     const auto path = url.encoded_path();
     // Boost.URL 1.81 takes "http://host:80a" for port 80 and path "a".
@@ -66,6 +67,12 @@ Outcome<ServerUrl> ServerUrl::parse(std::string_view text) {
     server.base_path.assign(path.data(), path.size());
     while (server.base_path.ends_with('/')) server.base_path.pop_back();
     return server;
+}
+
+bool ServerUrl::is_loopback() const {
+    boost::system::error_code no_address;
+    const auto address = boost::asio::ip::make_address(host, no_address);
+    return no_address ? boost::algorithm::iequals(host, "localhost") : address.is_loopback();
 }
 
 }  // namespace einfer::client

@@ -25,6 +25,14 @@ enum class State : int { Queued = 0, Running = 1, Completed = 2, Failed = 3, Exp
 
 using Bytes = std::vector<std::uint8_t>;
 
+/// What a tenant may have at a time; 0: no limit. Jobs of an earlier process count, and are taken up whatever the
+/// quota.
+struct Quota {
+    std::size_t max_queued_jobs = 0;     ///< accepted and not yet final
+    std::uint64_t max_stored_bytes = 0;  ///< inputs of unfinished jobs and results of finished ones. A result may
+                                         ///< overshoot it: a job is never failed for a quota.
+};
+
 /// A request as admitted: what must be on disk before it is acknowledged.
 struct Submission {
     std::string id;  ///< base/ids.h random_id()
@@ -37,6 +45,15 @@ struct Submission {
     std::uint8_t seal_minor = 0;
     /// The validated inputs in the inference layer's own form; opaque here.
     std::shared_ptr<const Bytes> inputs;
+    /// Names the job among its tenant's, as long as the store knows the job at all; empty: none. At most 255 bytes.
+    std::string idempotency_key{};
+    Quota quota{};  ///< at the time of the request; not stored
+};
+
+/// What came of a submission.
+struct Accepted {
+    std::string job_id;
+    bool repeated = false;  ///< the idempotency key names this earlier job with the same body; nothing was added
 };
 
 struct Outcome {

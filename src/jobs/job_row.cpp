@@ -1,5 +1,7 @@
 #include "jobs/job_row.h"
 
+#include "jobs/checksum.h"
+
 #include <limits>
 
 namespace einfer::jobs {
@@ -8,6 +10,18 @@ namespace {
 std::optional<UnixMillis> time(const Query& query, int column) {
     if (query.is_null(column)) return std::nullopt;
     return query.integer(column);
+}
+
+constexpr int request_checksum_column = 18;
+constexpr int outcome_checksum_column = 19;
+
+void require(bool sound) {
+    if (!sound) throw SqliteFailure{SQLITE_CORRUPT, "a stored job is not what was written"};
+}
+
+// SQLite has no NaN: it stores NULL. A failed job has none.
+double stored_bound(const Query& query) {
+    return query.is_null(16) ? std::numeric_limits<double>::quiet_NaN() : query.real(16);
 }
 
 void append_string(Bytes& bytes, std::string_view text) {
@@ -48,7 +62,12 @@ Details decode_details(std::span<const std::uint8_t> bytes) {
     return details;
 }
 
-Job read_job(Query& query) {
+State read_state(std::int64_t stored) {
+    require(stored >= 0 && stored <= static_cast<int>(State::Expired));
+    return static_cast<State>(stored);
+}
+
+Job read_job(Query& query, std::string_view id) {
     Job job;
     job.submission.id = query.text(0);
     job.submission.tenant = query.text(1);
@@ -58,20 +77,43 @@ Job read_job(Query& query) {
     job.submission.request_digest = query.text(5);
     job.submission.batch_size = static_cast<std::uint32_t>(query.integer(6));
     job.submission.seal_minor = static_cast<std::uint8_t>(query.integer(7));
-    job.state = static_cast<State>(query.integer(8));
+    job.submission.idempotency_key = query.text(17);
+    job.state = read_state(query.integer(8));
     job.attempt = static_cast<int>(query.integer(9));
     job.created_at = query.integer(10);
     job.started_at = time(query, 11);
     job.finished_at = time(query, 12);
+    require(job.submission.id == id);
+
+    const bool has_outcome = job.state == State::Completed || job.state == State::Failed;
+    require(job.started_at.value_or(job.created_at) >= job.created_at);
+    require(!has_outcome || (job.started_at && job.finished_at));
+    if (!query.is_null(request_checksum_column)) {
+        require(query.integer(request_checksum_column) == request_checksum(job.submission, job.created_at));
+        require(query.is_null(outcome_checksum_column) != has_outcome);
+    }
     if (job.state == State::Failed) {
         const ErrorTraits* known = find_error_code(query.text(13));
         job.outcome.emplace().error = Error{known != nullptr ? known->code : ErrorCode::Internal,
                                             std::string(query.text(14)), decode_details(query.blob(15))};
     } else if (job.state == State::Completed) {
-        // SQLite has no NaN: it stores NULL.
-        job.outcome.emplace().error_bound =
-            query.is_null(16) ? std::numeric_limits<double>::quiet_NaN() : query.real(16);
+        job.outcome.emplace().error_bound = stored_bound(query);
     }
+    return job;
+}
+
+Job read_job_with_result(Query& query, std::string_view id) {
+    Job job = read_job(query, id);
+    if (!job.outcome) return job;
+    const auto result = query.blob(column_after_job);
+    require(job.state == State::Failed || !query.is_null(column_after_job));
+    if (!query.is_null(outcome_checksum_column)) {
+        const StoredOutcome outcome{job.state,        job.attempt,         *job.started_at,
+                                    *job.finished_at, stored_bound(query), query.text(13),
+                                    query.text(14),   query.blob(15),      result};
+        require(query.integer(outcome_checksum_column) == outcome_checksum(id, outcome));
+    }
+    job.outcome->result.assign(result.begin(), result.end());
     return job;
 }
 

@@ -11,12 +11,18 @@ namespace einfer::jobs {
 /// The columns that read_job() expects, in its order.
 inline constexpr std::string_view job_columns =
     "id, tenant, model_id, model_version, encoding, request_digest, batch_size, seal_minor, state, attempt, "
-    "created_at, started_at, finished_at, error_code, error_message, error_details, error_bound";
+    "created_at, started_at, finished_at, error_code, error_message, error_details, error_bound, idempotency_key, "
+    "request_checksum, outcome_checksum";
 /// The number of the column after job_columns.
-inline constexpr int column_after_job = 17;
+inline constexpr int column_after_job = 20;
 
-/// The job in the current row of `query`, without its result bytes.
-[[nodiscard]] Job read_job(Query& query);
+/// The job in the current row of `query`, without its result bytes. Throws SqliteFailure with SQLITE_CORRUPT when it is
+/// not the job `id`, or cannot be what was written. Rows of schema version 1 have no checksums to be held against.
+[[nodiscard]] Job read_job(Query& query, std::string_view id);
+/// The same with the result, which is the column after job_columns, and held against its checksum.
+[[nodiscard]] Job read_job_with_result(Query& query, std::string_view id);
+/// `stored` as a state; throws as read_job().
+[[nodiscard]] State read_state(std::int64_t stored);
 
 using Details = std::vector<std::pair<std::string, std::string>>;
 /// Names and values in order, each as a 32-bit little-endian length and its bytes.

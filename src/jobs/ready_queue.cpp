@@ -1,11 +1,34 @@
 #include "jobs/ready_queue.h"
 
+#include <algorithm>
+
 namespace einfer::jobs {
 
+void ReadyQueue::push(Node node) {
+    ++waiting_;
+    const auto same = [&](const Ready& first) { return first.tenant == node.front().tenant; };
+    const auto first = std::find_if(turns_.begin(), turns_.end(), same);
+    auto& line = first == turns_.end() ? turns_ : first->behind;
+    line.splice(line.end(), node);
+}
+
+ReadyQueue::Node ReadyQueue::pop() {
+    --waiting_;
+    Node node;
+    node.splice(node.end(), turns_, turns_.begin());
+    if (Node behind = std::move(node.front().behind); !behind.empty()) {
+        turns_.splice(turns_.end(), behind, behind.begin());
+        turns_.back().behind = std::move(behind);
+    }
+    return node;
+}
+
 void ReadyQueue::recover(Ready job) {
+    Node node;
+    node.push_back(std::move(job));
     const std::scoped_lock lock(mutex_);
-    jobs_.push_back(std::move(job));
-    if (jobs_.back().suspect) ++suspects_;
+    if (node.front().suspect) ++suspects_;
+    push(std::move(node));
 }
 
 void ReadyQueue::open() {
@@ -18,28 +41,27 @@ ReadyQueue::Place ReadyQueue::announce() {
     if (!open_) return Place::Closed;
     ++announced_;
     // Idle workers are spoken for by what waits and by what was announced before. Beside a suspect nothing is claimed.
-    return suspects_ == 0 && idle_ >= jobs_.size() + announced_ ? Place::Claimed : Place::Queued;
+    return suspects_ == 0 && idle_ >= waiting_ + announced_ ? Place::Claimed : Place::Queued;
 }
 
 void ReadyQueue::arrive(Node node) {
     const std::scoped_lock lock(mutex_);
     --announced_;
-    if (!node.empty() && (node.front().claimed || !stopped_)) jobs_.splice(jobs_.end(), node);
+    if (!node.empty() && (node.front().claimed || !stopped_)) push(std::move(node));
     changed_.notify_all();
 }
 
 bool ReadyQueue::may_take() const {
-    return !jobs_.empty() && !suspect_running_ && (!jobs_.front().suspect || running_ == 0);
+    return waiting_ != 0 && !suspect_running_ && (!turns_.front().suspect || running_ == 0);
 }
 
 ReadyQueue::Node ReadyQueue::take() {
     std::unique_lock lock(mutex_);
     ++idle_;
-    changed_.wait(lock, [this] { return may_take() || (stopped_ && jobs_.empty() && announced_ == 0); });
+    changed_.wait(lock, [this] { return may_take() || (stopped_ && waiting_ == 0 && announced_ == 0); });
     --idle_;
-    Node node;
-    if (jobs_.empty()) return node;
-    node.splice(node.end(), jobs_, jobs_.begin());
+    if (waiting_ == 0) return {};
+    Node node = pop();
     ++running_;
     suspect_running_ = node.front().suspect;
     return node;
@@ -65,7 +87,7 @@ void ReadyQueue::put_back(Node node) {
     if (stopped_) return;
     node.front().claimed = false;
     node.front().suspect = false;
-    jobs_.splice(jobs_.end(), node);
+    push(std::move(node));
 }
 
 bool ReadyQueue::pause(std::chrono::milliseconds time) {
@@ -77,7 +99,16 @@ void ReadyQueue::stop() {
     std::unique_lock lock(mutex_);
     open_ = false;
     stopped_ = true;
-    jobs_.remove_if([](const Ready& job) { return !job.claimed; });
+    Node claimed;
+    while (waiting_ != 0) {
+        Node node = pop();
+        if (node.front().claimed) claimed.splice(claimed.end(), node);
+    }
+    while (!claimed.empty()) {
+        Node node;
+        node.splice(node.end(), claimed, claimed.begin());
+        push(std::move(node));
+    }
     changed_.notify_all();
     changed_.wait(lock, [this] { return announced_ == 0; });
 }

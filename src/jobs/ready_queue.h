@@ -13,14 +13,17 @@ namespace einfer::jobs {
 /// A job for a worker.
 struct Ready {
     std::string id;
+    std::string tenant{};
     int attempt = 0;                        ///< claims so far
     std::shared_ptr<const Bytes> inputs{};  ///< null: in the store
     bool claimed = false;                   ///< `attempt` is under way: stored as running
     bool suspect = false;                   ///< was running when the process died
+    std::list<Ready> behind{};              ///< the queue's own: what waits behind this job, of the same tenant
 };
 
-/// First in, first out, but a suspect runs alone: it may be what killed the process, and whatever ran beside it would
-/// lose an attempt each time. Thread-safe.
+/// The tenants that have a job waiting are served in turn, and the jobs of one tenant first in, first out: however many
+/// one tenant queues, another's job waits for one of them at most. But a suspect runs alone: it may be what killed the
+/// process, and whatever ran beside it would lose an attempt each time. Thread-safe.
 class ReadyQueue {
 public:
     /// A list of none or one, so that handing a job on takes no memory and cannot fail.
@@ -56,11 +59,15 @@ public:
 
 private:
     bool may_take() const;
+    void push(Node node);
+    Node pop();
     void end_run(const Node& node);
 
     std::mutex mutex_;
     std::condition_variable changed_;
-    std::list<Ready> jobs_;
+    /// Each tenant's first, in the order of their turns; the others hang behind it, so that queueing takes no memory.
+    std::list<Ready> turns_;
+    std::size_t waiting_ = 0;  ///< jobs in turns_ and behind
     bool open_ = false;
     bool stopped_ = false;
     std::size_t announced_ = 0;  ///< not yet arrived

@@ -13,6 +13,8 @@ namespace einfer::jobs {
 namespace {
 
 using Fate = StoreThread::Fate;
+using Done = std::function<void(Result<Accepted>)>;
+using Written = SqliteStore::Written;
 
 Error internal(const char* message) { return {ErrorCode::Internal, message}; }
 Error shutting_down() { return {ErrorCode::ShuttingDown, "the server is shutting down"}; }
@@ -21,6 +23,17 @@ Outcome failure(const char* message) {
     Outcome outcome;
     outcome.error = internal(message);
     return outcome;
+}
+
+/// What the sender of `own` is told: never nothing, even when there is no memory for the error.
+Result<Accepted> accepted(Accepted own, Result<Written> written) {
+    try {
+        if (!written) return written.error();
+    } catch (const std::bad_alloc&) {
+        return Error{ErrorCode::Overloaded, "out of memory"};
+    }
+    if (!written->repeats.empty()) return Accepted{std::move(written->repeats), true};
+    return own;
 }
 
 }  // namespace
@@ -48,14 +61,15 @@ public:
     ~Impl() { stop(); }
 
     Result<void> start();
-    Result<void> submit(Submission submission, StoreThread::Done done);
+    Result<void> submit(Submission submission, Done done);
     std::shared_ptr<Wait> when_final(std::string_view id, std::function<void()> wake);
     void stop();
     SqliteStore& store() { return *store_; }
     const UnfinishedJobs& unfinished() const { return unfinished_; }
 
 private:
-    void inserted(Submission submission, ReadyQueue::Node& node, Result<void> result, const StoreThread::Done& done);
+    void look_up(SqliteStore::Insert insert, Done done);
+    void inserted(Submission submission, ReadyQueue::Node& node, Result<Accepted> result, const Done& done);
     void work();
     void run(Ready& job);
     bool claim(Ready& job);
@@ -86,11 +100,15 @@ Result<void> JobService::Impl::start() {
     if (stopped_) return shutting_down();
     if (started_) return internal("the job service has been started already");
     const auto found = store_->unfinished();
+    if (!found && found.error().code == ErrorCode::Internal)
+        return internal(
+            "the job database is damaged: restore the data directory from a backup, or move it away to "
+            "start without the jobs in it");
     if (!found) return found.error();
     started_ = true;
     for (const auto& job : *found) {
-        unfinished_.readmit(job.id, job.input_bytes);
-        ready_.recover({.id = job.id, .attempt = job.attempt, .suspect = job.attempt > 0});
+        unfinished_.readmit(job.id, job.tenant, job.input_bytes);
+        ready_.recover({.id = job.id, .tenant = job.tenant, .attempt = job.attempt, .suspect = job.attempt > 0});
         observe_stored(Event::Recovered, job.id);
     }
     try {
@@ -104,15 +122,17 @@ Result<void> JobService::Impl::start() {
     return {};
 }
 
-Result<void> JobService::Impl::submit(Submission submission, StoreThread::Done done) {
+Result<void> JobService::Impl::submit(Submission submission, Done done) {
     if (submission.inputs == nullptr) return internal("the job has no inputs");
     const std::string id = submission.id;
+    const std::string tenant = submission.tenant;
     const std::size_t bytes = submission.inputs->size();
+    const Quota quota = submission.quota;
     ReadyQueue::Node node;
-    node.push_back({.id = id, .inputs = submission.inputs});
+    node.push_back({.id = id, .tenant = tenant, .inputs = submission.inputs});
     Submission observed = submission;
     observed.inputs = nullptr;
-    SqliteStore::Insert insert{std::move(submission)};
+    SqliteStore::Insert insert{std::move(submission), false, options_.max_stored_bytes};
 
     const auto place = ready_.announce();
     if (place == ReadyQueue::Place::Closed) return shutting_down();
@@ -121,15 +141,22 @@ Result<void> JobService::Impl::submit(Submission submission, StoreThread::Done d
     node.front().attempt = insert.claimed ? 1 : 0;
     bool admitted = false;
     try {
-        if (auto admission = unfinished_.admit(id, bytes); !admission) {
+        if (auto admission = unfinished_.admit(id, tenant, bytes, quota.max_queued_jobs); !admission) {
+            if (!insert.submission.idempotency_key.empty()) {
+                insert.refusal = std::move(admission).error();
+                look_up(std::move(insert), std::move(done));
+                return {};
+            }
             ready_.arrive({});
             return admission;
         }
         admitted = true;
-        writer_.insert(std::move(insert), [this, observed = std::move(observed), node = std::move(node),
-                                           done = std::move(done)](Result<void> result) mutable {
-            inserted(std::move(observed), node, std::move(result), done);
-        });
+        writer_.insert(std::move(insert),
+                       [this, observed = std::move(observed), node = std::move(node), own = Accepted{id},
+                        done = std::move(done)](Result<Written> written) mutable {
+                           auto result = accepted(std::move(own), std::move(written));
+                           inserted(std::move(observed), node, std::move(result), done);
+                       });
     } catch (const std::bad_alloc&) {
         if (admitted) unfinished_.forget(id);
         ready_.arrive({});
@@ -138,10 +165,25 @@ Result<void> JobService::Impl::submit(Submission submission, StoreThread::Done d
     return {};
 }
 
+// There is no room for the job, but its idempotency key may name one that was accepted. The announcement lasts until it
+// is answered: stop() waits for that.
+void JobService::Impl::look_up(SqliteStore::Insert insert, Done done) {
+    insert.submission.inputs = nullptr;
+    writer_.insert(std::move(insert), [this, done = std::move(done)](Result<Written> written) {
+        try {
+            done(accepted({}, std::move(written)));
+        } catch (...) {
+            // Nothing was accepted here.
+        }
+        ready_.arrive({});
+    });
+}
+
 // On the store thread.
-void JobService::Impl::inserted(Submission submission, ReadyQueue::Node& node, Result<void> result,
-                                const StoreThread::Done& done) {
-    if (result && options_.observe) {
+void JobService::Impl::inserted(Submission submission, ReadyQueue::Node& node, Result<Accepted> result,
+                                const Done& done) {
+    const bool added = result && !result->repeated;
+    if (added && options_.observe) {
         Job job;
         job.submission = std::move(submission);
         job.created_at = clock_();
@@ -152,7 +194,7 @@ void JobService::Impl::inserted(Submission submission, ReadyQueue::Node& node, R
         }
         observe(Event::Accepted, job);
     }
-    if (!result) {
+    if (!added) {
         unfinished_.forget(node.front().id);  // before `done`, which may submit again
         node.clear();
     }
@@ -287,7 +329,7 @@ JobService::~JobService() = default;
 
 Result<void> JobService::start() { return impl_->start(); }
 
-Result<void> JobService::submit(Submission submission, std::function<void(Result<void>)> done) {
+Result<void> JobService::submit(Submission submission, Done done) {
     try {
         return impl_->submit(std::move(submission), std::move(done));
     } catch (const std::bad_alloc&) {

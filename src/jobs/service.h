@@ -21,8 +21,10 @@ struct ServiceOptions {
     std::size_t workers = 1;
     std::size_t max_queued_jobs = 256;          ///< accepted and not yet final
     std::size_t max_queued_bytes = 512u << 20;  ///< their input bytes
+    std::uint64_t max_stored_bytes = 0;         ///< inputs and results on disk of all tenants; 0: no limit
     std::size_t max_attempts = 3;  ///< at least 1; a job that kills the process this often is failed (INTERNAL)
-    std::chrono::milliseconds result_ttl{3600'000};          ///< since the job finished; then it is JOB_EXPIRED
+    /// Since the job finished; then it is JOB_EXPIRED. By the wall clock, of which ExpiryClock says what jumps do.
+    std::chrono::milliseconds result_ttl{3600'000};
     std::chrono::milliseconds tombstone_ttl{24 * 3600'000};  ///< since it expired; then it is UNKNOWN_JOB
     std::chrono::milliseconds expiry_interval{1000};
     Observe observe{};
@@ -37,20 +39,30 @@ using Evaluate = std::function<Outcome(const Job& job, const Bytes& inputs)>;
 ///
 /// An accepted job is never lost: when the disk is full, its writes are tried again until they succeed or stop() is
 /// called, and what is unfinished then is taken up at the next start. A job that was running when the process died is
-/// evaluated alone the next time, so that one which kills the process uses up its own attempts and nobody else's.
+/// evaluated alone the next time, so that one which kills the process uses up its own attempts and nobody else's. A job
+/// whose row the disk has damaged is left as it is until the next start, and holds no worker up.
+///
+/// Workers serve the tenants in turn, and a tenant's jobs in order.
 class JobService {
 public:
     JobService(std::unique_ptr<SqliteStore> store, Evaluate evaluate, ServiceOptions options, Clock clock);
     ~JobService();  ///< as stop()
 
-    /// Takes up unfinished jobs, oldest first, and starts the threads. They count for load(), but are taken up even
-    /// when they exceed the bounds. Before start(), submit() is refused with SHUTTING_DOWN.
+    /// Takes up unfinished jobs, each tenant's oldest first, and starts the threads. They count for load(), but are
+    /// taken up even when they exceed the bounds. Before start(), submit() is refused with SHUTTING_DOWN.
     Result<void> start();
 
-    /// Asks for admission: OVERLOADED at once when a bound is reached, SHUTTING_DOWN after stop(). Otherwise `done` is
-    /// called once, on the store thread, with success after the commit is on disk, or with the error; only after
-    /// success is the job handed to a worker. `done` must be quick, not throw, and not call stop().
-    Result<void> submit(Submission submission, std::function<void(Result<void>)> done);
+    /// Asks for admission. RATE_LIMITED at once when the tenant's quota of queued jobs is used up, OVERLOADED when a
+    /// bound is reached, SHUTTING_DOWN after stop(). Otherwise `done` is called once, on the store thread, after the
+    /// commit is on disk, or with the error: RATE_LIMITED for the quota of stored bytes, OVERLOADED for that of all
+    /// tenants or a disk that fails. Only after success is the job handed to a worker.
+    ///
+    /// With an idempotency key that names a job of the tenant, whatever has become of that one, nothing is added:
+    /// `done` gets that job's id, or IDEMPOTENCY_CONFLICT if its body was another. That holds when there is no room as
+    /// well: with a key, refusals but SHUTTING_DOWN come through `done`.
+    ///
+    /// `done` must be quick, not throw, and not call stop().
+    Result<void> submit(Submission submission, std::function<void(Result<Accepted>)> done);
 
     /// As SqliteStore::find.
     Result<Job> find(std::string_view id, std::string_view tenant);

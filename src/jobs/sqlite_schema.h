@@ -6,8 +6,8 @@
 
 namespace einfer::jobs {
 
-/// `PRAGMA user_version`. Raised with every change of the tables.
-inline constexpr int schema_version = 1;
+/// `PRAGMA user_version`. Raised with every change of the tables. Version 2: idempotency keys, stored bytes, checksums.
+inline constexpr int schema_version = 2;
 
 /// How long a write waits for another process that holds the database, a backup for one.
 inline constexpr int busy_timeout_ms = 2000;
@@ -19,8 +19,9 @@ inline constexpr int log_pages_to_fold = 2048;
 /// Pages the file may keep free for the next inputs before expiry gives space back to the file system.
 inline constexpr std::int64_t kept_free_pages = 1024;
 
-/// Sets the writing connection up for durable writes, and makes the tables in an empty file. INTERNAL when the file was
-/// written by a newer schema, or is somebody else's.
+/// Sets the writing connection up for durable writes, makes the tables in an empty file, and brings those of an older
+/// version up to date, all in one transaction. Counts the stored bytes anew. INTERNAL when the file was written by a
+/// newer schema, or is somebody else's.
 Result<void> prepare_writer(SqliteConnection& connection);
 
 /// Sets up a connection that only reads.

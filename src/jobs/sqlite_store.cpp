@@ -1,5 +1,6 @@
 #include "jobs/sqlite_store.h"
 
+#include "jobs/checksum.h"
 #include "jobs/data_directory.h"
 #include "jobs/job_row.h"
 #include "jobs/sqlite_connection.h"
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <limits>
 #include <mutex>
 #include <new>
 
@@ -16,6 +18,22 @@ namespace einfer::jobs {
 namespace {
 
 const Error unknown_job{ErrorCode::UnknownJob, "no such job"};
+
+Error over_quota(std::uint64_t limit) {
+    return {ErrorCode::RateLimited,
+            "the quota of stored bytes is used up; wait until earlier results expire",
+            {{"quota", "stored_bytes"}, {"limit", std::to_string(limit)}}};
+}
+
+/// Whether `bytes` more would exceed `limit`, of which 0 is none.
+bool exceeds(std::uint64_t limit, std::int64_t stored, std::size_t bytes) {
+    return limit != 0 && static_cast<std::uint64_t>(std::max<std::int64_t>(stored, 0)) + bytes > limit;
+}
+
+bool same_body(const Submission& a, const Submission& b) {
+    return a.model_id == b.model_id && a.model_version == b.model_version && a.encoding == b.encoding &&
+           a.request_digest == b.request_digest && a.batch_size == b.batch_size;
+}
 
 bool means_overload(int code) {
     switch (code & 0xff) {
@@ -32,6 +50,15 @@ bool means_overload(int code) {
 Error to_error(int code) {
     if (means_overload(code)) return {ErrorCode::Overloaded, "the server cannot store jobs at the moment"};
     return {ErrorCode::Internal, "the job store failed"};
+}
+
+/// For the operator, when the store cannot be opened.
+Error to_opening_error(int code) {
+    const std::string number = " (SQLite result code " + std::to_string(code) + ")";
+    if (means_overload(code)) return {ErrorCode::Internal, "the job database cannot be opened" + number};
+    return {ErrorCode::Internal, "the job database is damaged" + number +
+                                     ": restore the data directory from a backup, or move it away to start without "
+                                     "the jobs in it"};
 }
 
 int number(State state) { return static_cast<int>(state); }
@@ -54,9 +81,9 @@ public:
         read_.emplace(reader_);
     }
 
-    Result<std::vector<Result<void>>> apply(std::span<const Write> writes) {
-        return guarded(write_lock(), [&]() -> Result<std::vector<Result<void>>> {
-            std::vector<Result<void>> results;
+    Result<std::vector<Result<Written>>> apply(std::span<const Write> writes) {
+        return guarded(write_lock(), [&]() -> Result<std::vector<Result<Written>>> {
+            std::vector<Result<Written>> results;
             results.reserve(writes.size());
             transact([&] {
                 for (const Write& write : writes)
@@ -70,13 +97,9 @@ public:
         return guarded(read_lock(), [&]() -> Result<Job> {
             Query query(read_->find, id, tenant);
             if (!query.row()) return unknown_job;
-            Job job = read_job(query);
+            Job job = read_job_with_result(query, id);
             if (job.state == State::Expired)
                 return Error{ErrorCode::JobExpired, "the job's result has expired and was deleted"};
-            if (job.state == State::Completed) {
-                const auto bytes = query.blob(column_after_job);
-                job.outcome->result.assign(bytes.begin(), bytes.end());
-            }
             return job;
         });
     }
@@ -85,7 +108,7 @@ public:
         return guarded(read_lock(), [&]() -> Result<Job> {
             Query query(read_->load, id);
             if (!query.row()) return unknown_job;
-            return read_job(query);
+            return read_job(query, id);
         });
     }
 
@@ -93,7 +116,9 @@ public:
         return guarded(read_lock(), [&]() -> Result<std::shared_ptr<const Bytes>> {
             Query query(read_->inputs, id);
             if (!query.row()) return unknown_job;
-            const auto bytes = query.blob(0);
+            const auto bytes = query.blob(1);
+            if (!query.is_null(0) && query.integer(0) != input_checksum(id, bytes))
+                throw SqliteFailure{SQLITE_CORRUPT, "stored inputs are not what was written"};
             return std::make_shared<const Bytes>(bytes.begin(), bytes.end());
         });
     }
@@ -103,9 +128,16 @@ public:
             std::vector<Unfinished> jobs;
             Query query(read_->unfinished);
             while (query.row())
-                jobs.push_back({std::string(query.text(0)), static_cast<int>(query.integer(1)),
-                                static_cast<std::size_t>(query.integer(2))});
+                jobs.push_back({std::string(query.text(0)), std::string(query.text(1)),
+                                static_cast<int>(query.integer(2)), static_cast<std::size_t>(query.integer(3))});
             return jobs;
+        });
+    }
+
+    Result<StoredBytes> stored_bytes(std::string_view tenant) {
+        return guarded(write_lock(), [&]() -> Result<StoredBytes> {
+            return StoredBytes{static_cast<std::uint64_t>(number_of(write_->stored_bytes, tenant)),
+                               static_cast<std::uint64_t>(number_of(write_->all_stored_bytes))};
         });
     }
 
@@ -158,55 +190,100 @@ private:
         diagnostic_ = failure.text + " (SQLite result code " + std::to_string(failure.code) + ")";
     }
 
+    template <class... Arguments>
+    static std::int64_t number_of(SqliteStatement& statement, const Arguments&... arguments) {
+        Query query(statement, arguments...);
+        return query.row() ? query.integer(0) : 0;
+    }
+
+    struct Position {
+        std::int64_t seq;
+        UnixMillis started_at;  ///< 0 when it has not
+    };
     /// Where `id` stands, if it may move to `to` and is at `attempt`. Nothing changes it before the transaction ends,
     /// so that reading here and writing afterwards is a compare-and-set.
-    Result<std::int64_t> ready_to_move(std::string_view id, int attempt, State to) {
+    Result<Position> ready_to_move(std::string_view id, int attempt, State to) {
         Query query(write_->position, id);
         if (!query.row()) return unknown_job;
-        if (!may_move(static_cast<State>(query.integer(1)), to) || query.integer(2) != attempt)
+        if (query.text(1) != id) throw SqliteFailure{SQLITE_CORRUPT, "the index of jobs names another job"};
+        if (!may_move(read_state(query.integer(2)), to) || query.integer(3) != attempt)
             return Error{ErrorCode::Internal, "the job has moved on"};
-        return query.integer(0);
+        return Position{query.integer(0), query.integer(4)};
     }
 
-    Result<void> apply_one(const Insert& insert) {
+    /// The job that the tenant has under the idempotency key, if any and with the same body.
+    Result<std::optional<std::string>> repeated(const Submission& job) {
+        if (job.idempotency_key.empty()) return std::nullopt;
+        Query query(write_->by_key, job.tenant, job.idempotency_key);
+        if (!query.row()) return std::nullopt;
+        const Submission first = read_job(query, query.text(0)).submission;
+        if (first.tenant != job.tenant || first.idempotency_key != job.idempotency_key)
+            throw SqliteFailure{SQLITE_CORRUPT, "the index of idempotency keys names another job"};
+        if (!same_body(first, job))
+            return Error{ErrorCode::IdempotencyConflict,
+                         "the idempotency key was used with another body; use a new key for a new request"};
+        return first.id;
+    }
+
+    Result<Written> apply_one(const Insert& insert) {
         const Submission& job = insert.submission;
+        auto earlier = repeated(job);
+        if (!earlier) return earlier.error();
+        if (*earlier) return Written{**std::move(earlier)};
+        if (insert.refusal) return *insert.refusal;
         if (job.inputs == nullptr) return Error{ErrorCode::Internal, "the job has no inputs"};
-        if (!fits(*job.inputs)) return Error{ErrorCode::PayloadTooLarge, "the inputs are too large to be stored"};
+        const Bytes& inputs = *job.inputs;
+        if (!fits(inputs)) return Error{ErrorCode::PayloadTooLarge, "the inputs are too large to be stored"};
         if (Query(write_->position, job.id).row()) return Error{ErrorCode::Internal, "the job's id is taken"};
+        if (exceeds(job.quota.max_stored_bytes, number_of(write_->stored_bytes, job.tenant), inputs.size()))
+            return over_quota(job.quota.max_stored_bytes);
+        if (exceeds(insert.max_stored_bytes, number_of(write_->all_stored_bytes), inputs.size()))
+            return Error{ErrorCode::Overloaded, "the server's space for jobs is used up; try again later"};
+
         const State state = insert.claimed ? State::Running : State::Queued;
+        const UnixMillis now = clock_();
         Query(write_->insert_job, job.id, job.tenant, job.model_id, job.model_version, job.encoding, job.request_digest,
-              job.batch_size, job.seal_minor, number(state), insert.claimed ? 1 : 0, clock_())
+              job.batch_size, job.seal_minor, number(state), insert.claimed ? 1 : 0, now, job.idempotency_key,
+              inputs.size(), request_checksum(job, now), input_checksum(job.id, inputs))
             .run();
-        Query(write_->insert_inputs, writer_.last_insert_rowid(), std::span(*job.inputs)).run();
-        return {};
+        Query(write_->insert_inputs, writer_.last_insert_rowid(), std::span(inputs)).run();
+        return Written{};
     }
 
-    Result<void> apply_one(const Claim& claim) {
-        const auto seq = ready_to_move(claim.id, claim.attempt - 1, State::Running);
-        if (!seq) return seq.error();
-        Query(write_->claim, *seq, claim.attempt, clock_()).run();
-        return {};
+    Result<Written> apply_one(const Claim& claim) {
+        const auto position = ready_to_move(claim.id, claim.attempt - 1, State::Running);
+        if (!position) return position.error();
+        Query(write_->claim, position->seq, claim.attempt, clock_()).run();
+        return Written{};
     }
 
-    Result<void> apply_one(const Finish& finish) {
+    Result<Written> apply_one(const Finish& finish) {
         const Outcome& outcome = finish.outcome;
         const State state = outcome.error ? State::Failed : State::Completed;
-        const auto seq = ready_to_move(finish.id, finish.attempt, state);
-        if (!seq) return seq.error();
+        const auto position = ready_to_move(finish.id, finish.attempt, state);
+        if (!position) return position.error();
         if (!fits(outcome.result)) return Error{ErrorCode::Internal, "the result is too large to be stored"};
 
+        const UnixMillis now = std::max(position->started_at, clock_());
+        StoredOutcome stored{state, finish.attempt, position->started_at, now, outcome.error_bound, {}, {}, {}, {}};
         if (outcome.error) {
-            const std::string_view code = traits(outcome.error->code).name;
             const Bytes details = encode_details(outcome.error->details);
-            Query(write_->finish, *seq, number(state), clock_(), nullptr, code, outcome.error->message,
-                  std::span(details))
+            stored.error_bound = std::numeric_limits<double>::quiet_NaN();
+            stored.error_code = traits(outcome.error->code).name;
+            stored.error_message = outcome.error->message;
+            stored.error_details = details;
+            Query(write_->finish, position->seq, number(state), now, nullptr, stored.error_code, stored.error_message,
+                  stored.error_details, 0, outcome_checksum(finish.id, stored))
                 .run();
         } else {
-            Query(write_->finish, *seq, number(state), clock_(), outcome.error_bound, nullptr, nullptr, nullptr).run();
-            Query(write_->insert_result, *seq, std::span(outcome.result)).run();
+            stored.result = outcome.result;
+            Query(write_->finish, position->seq, number(state), now, outcome.error_bound, nullptr, nullptr, nullptr,
+                  outcome.result.size(), outcome_checksum(finish.id, stored))
+                .run();
+            Query(write_->insert_result, position->seq, stored.result).run();
         }
-        Query(write_->delete_inputs, *seq).run();
-        return {};
+        Query(write_->delete_inputs, position->seq).run();
+        return Written{};
     }
 
     /// Checked before anything is bound: a value that SQLite refuses would take its whole batch with it.
@@ -291,12 +368,13 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::filesystem::pa
         impl->prepare();
         return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(impl)));
     } catch (const SqliteFailure& failure) {
-        return Error{ErrorCode::Internal,
-                     "the job database cannot be opened (SQLite result code " + std::to_string(failure.code) + ")"};
+        return to_opening_error(failure.code);
     }
 }
 
-Result<std::vector<Result<void>>> SqliteStore::apply(std::span<const Write> writes) { return impl_->apply(writes); }
+Result<std::vector<Result<SqliteStore::Written>>> SqliteStore::apply(std::span<const Write> writes) {
+    return impl_->apply(writes);
+}
 
 Result<Job> SqliteStore::find(std::string_view id, std::string_view tenant) { return impl_->find(id, tenant); }
 
@@ -308,6 +386,10 @@ Result<std::vector<SqliteStore::Unfinished>> SqliteStore::unfinished() { return 
 
 Result<std::size_t> SqliteStore::expire(UnixMillis finished_before, UnixMillis forget_before, std::size_t max_jobs) {
     return impl_->expire(finished_before, forget_before, max_jobs);
+}
+
+Result<SqliteStore::StoredBytes> SqliteStore::stored_bytes(std::string_view tenant) {
+    return impl_->stored_bytes(tenant);
 }
 
 std::string SqliteStore::last_diagnostic() const { return impl_->last_diagnostic(); }

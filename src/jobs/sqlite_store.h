@@ -16,6 +16,13 @@ namespace einfer::jobs {
 /// One store, one process. Thread-safe: writes are serialised on one connection, reads use another and never wait for a
 /// commit. Every failure of SQLite is OVERLOADED where it means that the disk is full, failing or busy, or that there
 /// is no memory; else INTERNAL. Its texts are in last_diagnostic() only.
+///
+/// A damaged file: what SQLite or a checksum finds damaged is INTERNAL, each time that it is read, and what is sound
+/// stays readable. Checksums cover a request, its inputs and its outcome, so that no damaged byte is evaluated or
+/// answered. The file as a whole is not checked when it is opened, for that would read all of it; damage that is met
+/// then refuses the start. Not noticed: a file cut to nothing, the lost end of a torn log, an index's lost entry.
+///
+/// Times are the clock's. One that is set back makes no job start before it came or end before it started.
 class SqliteStore {
 public:
     /// Opens or creates `directory`/jobs.sqlite3 (mode 0600; the directory 0700) and its schema, and takes an exclusive
@@ -24,10 +31,16 @@ public:
     static Result<std::unique_ptr<SqliteStore>> open(const std::filesystem::path& directory, Clock clock);
     ~SqliteStore();
 
-    /// One write of a batch.
+    /// One write of a batch. When the tenant has a job under the submission's idempotency key, nothing is inserted: the
+    /// same body is a repetition, another one an IDEMPOTENCY_CONFLICT. Bodies are the same when model, version,
+    /// encoding, digest and batch size are. RATE_LIMITED over the tenant's quota of stored bytes, OVERLOADED over that
+    /// of all.
     struct Insert {
         Submission submission;
-        bool claimed = false;  ///< stored as running, attempt 1, for a worker that is waiting for it
+        bool claimed = false;                ///< stored as running, attempt 1, for a worker that is waiting for it
+        std::uint64_t max_stored_bytes = 0;  ///< over all tenants; 0: no limit
+        std::optional<Error> refusal{};      ///< why there is no room: only the idempotency key is looked up. The
+                                             ///< submission needs no inputs then.
     };
     /// Starts an attempt of a queued job, or of a running one whose process died: that one stays `running`, since the
     /// time when it was first.
@@ -43,10 +56,14 @@ public:
     };
     using Write = std::variant<Insert, Claim, Finish>;
 
+    struct Written {
+        std::string repeats{};  ///< of an Insert: the job that its idempotency key names already, else empty
+    };
+
     /// Applies `writes` in order, in one transaction with one fsync. The result has one entry a write: an error there
-    /// means that this write alone did nothing (illegal move, stale attempt, unknown id); an error of the whole means
-    /// that nothing was written.
-    Result<std::vector<Result<void>>> apply(std::span<const Write> writes);
+    /// means that this write alone did nothing (illegal move, stale attempt, unknown id, quota, conflict); an error of
+    /// the whole means that nothing was written.
+    Result<std::vector<Result<Written>>> apply(std::span<const Write> writes);
 
     /// The job, or UNKNOWN_JOB: also when it belongs to another tenant. JOB_EXPIRED when its result is gone.
     Result<Job> find(std::string_view id, std::string_view tenant);
@@ -59,6 +76,7 @@ public:
 
     struct Unfinished {
         std::string id;
+        std::string tenant;
         int attempt = 0;
         std::size_t input_bytes = 0;
     };
@@ -69,6 +87,13 @@ public:
     /// tombstones of jobs that finished before `forget_before` (UNKNOWN_JOB). At most `max_jobs` of each a call;
     /// returns how many were touched. Then gives some of the file's free space back.
     Result<std::size_t> expire(UnixMillis finished_before, UnixMillis forget_before, std::size_t max_jobs);
+
+    struct StoredBytes {
+        std::uint64_t of_tenant = 0;
+        std::uint64_t of_all = 0;
+    };
+    /// Inputs and results on disk, as the quotas see them.
+    Result<StoredBytes> stored_bytes(std::string_view tenant);
 
     /// What SQLite said about the latest failure: for the operator's log, never for a reply.
     std::string last_diagnostic() const;

@@ -8,17 +8,20 @@ namespace einfer::jobs {
 struct WriteStatements {
     explicit WriteStatements(SqliteConnection& c);
     SqliteStatement insert_job, insert_inputs, insert_result, delete_inputs;
-    SqliteStatement position;  ///< id → seq, state, attempt
+    SqliteStatement by_key;        ///< (tenant, idempotency key) → job_columns
+    SqliteStatement stored_bytes;  ///< tenant → its stored bytes
+    SqliteStatement all_stored_bytes;
+    SqliteStatement position;  ///< id → seq, id, state, attempt, started_at
     SqliteStatement claim, finish;
     SqliteStatement drop_results, bury, forget;  ///< (finished before, at most)
 };
 
 struct ReadStatements {
     explicit ReadStatements(SqliteConnection& c);
-    SqliteStatement find;  ///< (id, tenant) → job_columns, result
-    SqliteStatement load;  ///< id → job_columns
-    SqliteStatement inputs;
-    SqliteStatement unfinished;  ///< → id, attempt, bytes of the inputs
+    SqliteStatement find;        ///< (id, tenant) → job_columns, result
+    SqliteStatement load;        ///< id → job_columns
+    SqliteStatement inputs;      ///< id → input_checksum, bytes
+    SqliteStatement unfinished;  ///< → id, tenant, attempt, bytes of the inputs
 };
 
 }  // namespace einfer::jobs

@@ -27,8 +27,17 @@ struct SizeOf {
     std::size_t operator()(const SqliteStore::Finish& finish) const { return finish.outcome.result.size(); }
 };
 
-/// The error of `results`, in few words if there is no memory for more: whoever waits has to be told something.
-Error error_of(const Result<std::vector<Result<void>>>& results) {
+/// A copy of `error`, in few words if there is no memory for more: whoever waits has to be told something.
+Error copy_of(const Error& error) {
+    try {
+        return error;
+    } catch (const std::bad_alloc&) {
+        return {ErrorCode::Overloaded, "out of memory"};
+    }
+}
+
+/// The error of `results`, which Boost.System copies.
+Error error_of(const Result<std::vector<Result<SqliteStore::Written>>>& results) {
     try {
         return results.error();
     } catch (const std::bad_alloc&) {
@@ -36,18 +45,34 @@ Error error_of(const Result<std::vector<Result<void>>>& results) {
     }
 }
 
-bool is_insert(const SqliteStore::Write& write) { return std::holds_alternative<SqliteStore::Insert>(write); }
+/// How a settled write went. The error of a service that stops is short, so that copying it takes no memory.
+StoreThread::Fate fate_of(const Result<SqliteStore::Written>& result) {
+    if (result) return StoreThread::Fate::Written;
+    try {
+        if (result.error().code == ErrorCode::ShuttingDown) return StoreThread::Fate::Abandoned;
+    } catch (const std::bad_alloc&) {
+        // A longer one.
+    }
+    return StoreThread::Fate::Refused;
+}
 
 }  // namespace
 
 StoreThread::StoreThread(SqliteStore& store, Expiry expiry, Clock clock)
-    : store_(store), expiry_(expiry), clock_(std::move(clock)), backoff_(first_backoff) {
+    : store_(store),
+      expiry_(expiry),
+      clock_(std::move(clock)),
+      backoff_(first_backoff),
+      result_clock_(expiry.result_ttl),
+      tombstone_clock_(expiry.result_ttl + expiry.tombstone_ttl) {
     writes_.reserve(batch_writes);
 }
 
 StoreThread::~StoreThread() { finish(); }
 
 void StoreThread::start() {
+    (void)result_clock_.now(clock_(), steady_clock::now());
+    (void)tombstone_clock_.now(clock_(), steady_clock::now());
     expire_at_ = steady_clock::now() + expiry_.interval;
     thread_ = std::thread([this] { run(); });
 }
@@ -65,14 +90,8 @@ StoreThread::Fate StoreThread::settle(SqliteStore::Write write) {
     auto fate = std::make_shared<std::promise<Fate>>();
     auto written = fate->get_future();
     std::list<Pending> one;
-    one.push_back({std::move(write), [fate](const Result<void>& result) {
-                       if (result) {
-                           fate->set_value(Fate::Written);
-                       } else {
-                           const bool abandoned = result.error().code == ErrorCode::ShuttingDown;
-                           fate->set_value(abandoned ? Fate::Abandoned : Fate::Refused);
-                       }
-                   }});
+    one.push_back(
+        {std::move(write), [fate](const Result<SqliteStore::Written>& result) { fate->set_value(fate_of(result)); }});
     {
         const std::scoped_lock lock(mutex_);
         waiting_.splice(waiting_.end(), one);
@@ -133,23 +152,38 @@ void StoreThread::commit(std::list<Pending>& batch) {
         return;
     }
 
-    // Nothing was written. New jobs are refused; what concerns accepted ones is tried again, alone, because a new job
-    // may have been what the disk had no room for.
+    // Nothing was written.
     auto write = writes_.begin();
+    for (Pending& pending : batch) pending.write = std::move(*write++);
+    writes_.clear();
+    refuse(batch, error_of(results));
+}
+
+/// New jobs are refused; what concerns accepted ones is tried again, alone, because a new job may have been what the
+/// disk had no room for.
+void StoreThread::refuse(std::list<Pending>& batch, const Error& error) {
+    const bool damaged = error.code != ErrorCode::Overloaded;
     for (auto next = batch.begin(); next != batch.end();) {
         const auto pending = next++;
-        pending->write = std::move(*write++);
-        if (is_insert(pending->write)) {
-            call(pending->done, error_of(results));
-        } else {
+        auto* insert = std::get_if<SqliteStore::Insert>(&pending->write);
+        if (insert == nullptr) {
             if (retries_.empty()) {
                 backoff_ = first_backoff;
                 retry_at_ = steady_clock::now();
             }
             retries_.splice(retries_.end(), batch, pending);
+            continue;
+        }
+        // Damage that one write met does not concern the others. And a repetition needs no room.
+        const bool repeats = !insert->submission.idempotency_key.empty();
+        if (!damaged && repeats) insert->refusal = copy_of(error);
+        if (damaged || repeats) {
+            auto alone = store_.apply(std::span(&pending->write, 1));
+            call(pending->done, alone ? std::move(alone->front()) : error_of(alone));
+        } else {
+            call(pending->done, copy_of(error));
         }
     }
-    writes_.clear();
 }
 
 void StoreThread::retry() {
@@ -164,11 +198,14 @@ void StoreThread::retry() {
     for (auto next = retries_.begin(); next != retries_.end();) {
         const auto pending = next++;
         auto results = store_.apply(std::span(&pending->write, 1));
-        if (!results && !abandoning) continue;
         if (results) {
             call(pending->done, std::move(results->front()));
         } else {
-            call(pending->done, Error{ErrorCode::ShuttingDown, "shutting down"});
+            // A damaged database does not get better. Unlike a full disk, it must not hold a worker up for ever.
+            Error error = error_of(results);
+            if (error.code == ErrorCode::Overloaded && !abandoning) continue;
+            if (error.code == ErrorCode::Overloaded) error = Error{ErrorCode::ShuttingDown, "shutting down"};
+            call(pending->done, std::move(error));
         }
         retries_.erase(pending);
     }
@@ -177,14 +214,18 @@ void StoreThread::retry() {
 }
 
 void StoreThread::expire() {
-    const UnixMillis finished_before = clock_() - expiry_.result_ttl.count();
-    const auto touched = store_.expire(finished_before, finished_before - expiry_.tombstone_ttl.count(), expiry_step);
+    const UnixMillis wall = clock_();
+    const Time now = steady_clock::now();
+    const UnixMillis finished_before = result_clock_.now(wall, now) - expiry_.result_ttl.count();
+    const UnixMillis forget_before =
+        tombstone_clock_.now(wall, now) - (expiry_.result_ttl + expiry_.tombstone_ttl).count();
+    const auto touched = store_.expire(finished_before, forget_before, expiry_step);
     // More of the same goes on at once, but after the writes that wait. A store that fails has until the next time.
     const bool more = touched && *touched >= expiry_step;
     expire_at_ = steady_clock::now() + (more ? std::chrono::milliseconds(0) : expiry_.interval);
 }
 
-void StoreThread::call(const Done& done, Result<void> result) {
+void StoreThread::call(const Done& done, Result<SqliteStore::Written> result) {
     try {
         done(std::move(result));
     } catch (...) {

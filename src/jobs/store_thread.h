@@ -2,6 +2,7 @@
 // Private to src/jobs.
 #pragma once
 
+#include "jobs/expiry_clock.h"
 #include "jobs/sqlite_store.h"
 
 #include <chrono>
@@ -20,7 +21,7 @@ public:
         std::chrono::milliseconds tombstone_ttl;
         std::chrono::milliseconds interval;
     };
-    using Done = std::function<void(Result<void>)>;
+    using Done = std::function<void(Result<SqliteStore::Written>)>;
 
     StoreThread(SqliteStore& store, Expiry expiry, Clock clock);
     ~StoreThread();  ///< as finish()
@@ -35,10 +36,11 @@ public:
 
     enum class Fate {
         Written,
-        Refused,   ///< the store holds something else: no such job, or it has moved on
+        Refused,   ///< the store holds something else: no such job, or it has moved on, or it is damaged
         Abandoned  ///< could not be written before abandon()
     };
-    /// Waits until a claim or finish of an accepted job is on disk; a store that fails is tried again and again.
+    /// Waits until a claim or finish of an accepted job is on disk; a store that is overloaded is tried again and
+    /// again.
     [[nodiscard]] Fate settle(SqliteStore::Write write);
 
     /// From now on nothing is tried again: the disk may be full for ever, and the next start takes the jobs up.
@@ -59,7 +61,8 @@ private:
     void commit(std::list<Pending>& batch);
     void retry();
     void expire();
-    static void call(const Done& done, Result<void> result);
+    void refuse(std::list<Pending>& batch, const Error& error);
+    static void call(const Done& done, Result<SqliteStore::Written> result);
 
     SqliteStore& store_;
     const Expiry expiry_;
@@ -78,6 +81,8 @@ private:
     std::chrono::milliseconds backoff_;
     Time retry_at_;
     Time expire_at_;
+    ExpiryClock result_clock_;
+    ExpiryClock tombstone_clock_;
 };
 
 }  // namespace einfer::jobs

@@ -4,19 +4,38 @@
 
 namespace einfer::jobs {
 
-Result<void> UnfinishedJobs::admit(const std::string& id, std::size_t bytes) {
+bool UnfinishedJobs::add(const std::string& id, const std::string& tenant, std::size_t bytes) {
+    const auto [entry, fresh] = entries_.try_emplace(id, Entry{bytes});
+    if (!fresh) return false;
+    try {
+        entry->second.tenant = &*tenants_.try_emplace(tenant, 0).first;
+    } catch (...) {
+        entries_.erase(entry);
+        throw;
+    }
+    ++entry->second.tenant->second;
+    bytes_ += bytes;
+    return true;
+}
+
+Result<void> UnfinishedJobs::admit(const std::string& id, const std::string& tenant, std::size_t bytes,
+                                   std::size_t tenant_max_jobs) {
     const std::scoped_lock lock(mutex_);
+    const auto own = tenants_.find(tenant);
+    if (tenant_max_jobs != 0 && own != tenants_.end() && own->second >= tenant_max_jobs)
+        return Error{ErrorCode::RateLimited,
+                     "the quota of queued jobs is used up; wait until some of them are done",
+                     {{"quota", "queued_jobs"}, {"limit", std::to_string(tenant_max_jobs)}}};
     // Jobs taken up from an earlier process may exceed the bound.
     const std::size_t room = max_bytes_ - std::min(max_bytes_, bytes_);
     if (entries_.size() >= max_jobs_ || bytes > room) return Error{ErrorCode::Overloaded, "too many jobs are waiting"};
-    if (!entries_.try_emplace(id, Entry{bytes}).second) return Error{ErrorCode::Internal, "the job's id is taken"};
-    bytes_ += bytes;
+    if (!add(id, tenant, bytes)) return Error{ErrorCode::Internal, "the job's id is taken"};
     return {};
 }
 
-void UnfinishedJobs::readmit(const std::string& id, std::size_t bytes) {
+void UnfinishedJobs::readmit(const std::string& id, const std::string& tenant, std::size_t bytes) {
     const std::scoped_lock lock(mutex_);
-    if (entries_.try_emplace(id, Entry{bytes}).second) bytes_ += bytes;
+    add(id, tenant, bytes);
 }
 
 void UnfinishedJobs::forget(const std::string& id) {
@@ -26,6 +45,8 @@ void UnfinishedJobs::forget(const std::string& id) {
         gone = entries_.extract(id);
         if (gone.empty()) return;
         bytes_ -= gone.mapped().bytes;
+        auto& tenant = *gone.mapped().tenant;
+        if (--tenant.second == 0) tenants_.erase(tenants_.find(tenant.first));
     }
     for (const auto& each : gone.mapped().waiters)
         if (const auto waiter = each.lock()) waiter->fire();

@@ -47,7 +47,9 @@ public:
                 ::explicit_bzero(input_.text.data(), input_.text.size());  // perhaps a key that was sent by mistake
             }
         }
-        payloads_.push_back({input_.bytes, verdict()});
+        // The first fault is the one that is reported; a thousand more need not be kept.
+        payloads_.push_back({input_.bytes, faulty_ ? std::nullopt : verdict()});
+        faulty_ = faulty_ || payloads_.back().fault;
         if (input_.begun) sink_.end_input();
         input_ = Input{};
     }
@@ -116,6 +118,7 @@ private:
     MemoryBudget* const budget_;
     Input input_;
     std::vector<Payload> payloads_;
+    bool faulty_ = false;
 };
 
 // What 4096 inputs need, with room for long names: a connection that sends an

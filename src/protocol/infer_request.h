@@ -27,7 +27,8 @@ public:
 /// What is known of a payload without its bytes.
 struct Payload {
     std::size_t bytes = 0;       ///< decoded
-    std::optional<Error> fault;  ///< of its text form: INVALID_ENCODING, or PAYLOAD_TOO_LARGE for every model
+    std::optional<Error> fault;  ///< of its text form, and of the first faulty one only: INVALID_ENCODING, or
+                                 ///< PAYLOAD_TOO_LARGE for every model
 };
 
 /// A request whose syntax, schema and version are right. Its model, batch and payloads are still to be judged.
@@ -49,6 +50,9 @@ public:
     ~InferRequestParser();
 
     void feed(std::string_view chunk);
+
+    /// About how many bytes the envelope takes by now.
+    [[nodiscard]] std::size_t envelope_memory() const { return reader_.memory(); }
 
     /// MALFORMED_JSON, PAYLOAD_TOO_LARGE, SCHEMA_VIOLATION or UNSUPPORTED_API_VERSION. Call once.
     [[nodiscard]] Result<InferRequest> finish();

@@ -14,6 +14,9 @@ namespace {
 namespace json = boost::json;
 using boost::system::error_code;
 
+// A member: its value, its key, their heap blocks, and the room that containers keep for growth.
+constexpr std::size_t bytes_a_value = 96;
+
 /// Builds the document in place. Pointers to open containers stay valid: only the innermost one grows.
 class DomHandler {
 public:
@@ -25,6 +28,7 @@ public:
     DomHandler(const JsonLimits& limits, StringTap* tap) : limits_(limits), tap_(tap) {}
 
     std::optional<Error> fault;
+    [[nodiscard]] std::size_t memory() const { return values_ * bytes_a_value + 2 * text_bytes_; }
     bool too_large = false;  // from then on only the syntax is read: a syntax error is the stronger verdict
     json::value root;
 
@@ -204,6 +208,7 @@ public:
     }
 
     [[nodiscard]] bool failed() const { return fault_.has_value(); }
+    [[nodiscard]] std::size_t memory() const { return parser_.handler().memory(); }
 
 private:
     void fail(std::size_t at) {
@@ -224,6 +229,7 @@ JsonReader& JsonReader::operator=(JsonReader&&) noexcept = default;
 
 void JsonReader::feed(std::string_view chunk) { state_->feed(chunk); }
 bool JsonReader::failed() const { return state_->failed(); }
+std::size_t JsonReader::memory() const { return state_->memory(); }
 Result<json::value> JsonReader::finish() { return state_->finish(); }
 
 Result<json::value> parse_json(std::string_view text, const JsonLimits& limits) {

@@ -51,6 +51,8 @@ public:
 
     void feed(std::string_view chunk);
     [[nodiscard]] bool failed() const;
+    /// About how many bytes the document takes by now, rather more than less; never shrinks.
+    [[nodiscard]] std::size_t memory() const;
 
     /// The document, or MALFORMED_JSON, or PAYLOAD_TOO_LARGE when it is well formed but exceeds a limit other than
     /// depth. Details of MALFORMED_JSON: `byte`, where the reader noticed; within a token that depends on the chunks.

@@ -102,7 +102,7 @@ std::string json_pointer(const std::vector<std::string>& context) {
 }
 
 /// Beyond this std::regex, which recurses for every character, could use up the stack.
-constexpr std::size_t max_pattern_bytes = 4096;
+constexpr std::size_t max_pattern_bytes = 8192;
 
 bool is_awkward(const boost::json::value& value) {
     if (const auto* array = value.if_array()) return std::any_of(array->begin(), array->end(), is_awkward);

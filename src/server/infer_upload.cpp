@@ -26,7 +26,19 @@ InferUpload::InferUpload(const Catalog& catalog, MemoryBudget& budget)
               .min_size = 2,
               .max_size = 2,
               .budget = &budget},
-      parser_(catalog.limits().max_ciphertext_bytes, *this, &budget) {}
+      envelope_(budget),
+      parser_(std::in_place, catalog.limits().max_ciphertext_bytes, static_cast<protocol::PayloadSink&>(*this),
+              &budget) {}
+
+void InferUpload::feed(std::string_view chunk) {
+    if (!parser_) return;
+    parser_->feed(chunk);
+    if (envelope_.grow(parser_->envelope_memory() - envelope_.bytes())) return;
+    parser_.reset();
+    input_.reset();
+    inputs_.clear();
+    envelope_.release();
+}
 
 void InferUpload::begin_input() {
     if (!refused_) input_.emplace(limits_);
@@ -71,7 +83,10 @@ Result<std::vector<wire::Ciphertext>> InferUpload::take_ciphertexts(const Served
 }
 
 Result<jobs::Submission> InferUpload::finish(std::string tenant) {
-    const auto request = parser_.finish();
+    const Error no_memory{ErrorCode::Overloaded, "the server's memory budget is used up; try again later"};
+    if (!parser_) return no_memory;
+    const auto request = parser_->finish();
+    envelope_.release();
     if (!request) return request.error();
     const auto found = catalog_.find(request->model_id, request->version);
     if (!found) return found.error();
@@ -96,9 +111,9 @@ Result<jobs::Submission> InferUpload::finish(std::string tenant) {
     auto ciphertexts = take_ciphertexts(model);
     if (!ciphertexts) return ciphertexts.error();
     Reservation packed(budget_);
-    if (!packed.grow(inference::packed_size(*ciphertexts, model.plan.input_primes)))
-        return Error{ErrorCode::Overloaded, "the server's memory budget is used up; try again later"};
+    if (!packed.grow(inference::packed_size(*ciphertexts, model.plan.input_primes))) return no_memory;
 
+    row_capacity_ = model.context->poly_modulus_degree() / 2;
     jobs::Submission submission;
     submission.id = random_id();
     submission.tenant = std::move(tenant);

@@ -9,6 +9,7 @@
 #include "server/catalog.h"
 #include "wire/ciphertext.h"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,13 +18,16 @@ namespace einfer::server {
 
 class InferUpload final : private protocol::PayloadSink {
 public:
-    /// The catalog must be ready. Residues are taken from `budget`.
+    /// The catalog must be ready. All that the request takes until finish() is taken from `budget`.
     InferUpload(const Catalog& catalog, MemoryBudget& budget);
 
-    void feed(std::string_view chunk) { parser_.feed(chunk); }
+    void feed(std::string_view chunk);
 
     /// The verdict (docs/api.md, "Validation order") and, if good, the submission. Call once.
     [[nodiscard]] Result<jobs::Submission> finish(std::string tenant);
+
+    /// After a good finish(): the rows that the ciphertexts can carry, whatever the request's batch_size says.
+    [[nodiscard]] std::size_t row_capacity() const { return row_capacity_; }
 
 private:
     void begin_input() override;
@@ -38,8 +42,10 @@ private:
     std::optional<wire::CiphertextParser> input_;
     std::vector<Result<wire::Ciphertext>> inputs_;
     bool refused_ = false;  // an input is bad: those behind it are not parsed
-    Sha256 digest_;         // over the bytes of all inputs in order
-    protocol::InferRequestParser parser_;
+    std::size_t row_capacity_ = 0;
+    Sha256 digest_;  // over the bytes of all inputs in order
+    Reservation envelope_;
+    std::optional<protocol::InferRequestParser> parser_;  // none when there was no memory for more
 };
 
 }  // namespace einfer::server

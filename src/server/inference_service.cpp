@@ -69,7 +69,7 @@ std::string entity_tag(std::string_view body) {
 }
 
 InferenceService::InferenceService(std::unique_ptr<Catalog> catalog, ServiceOptions options)
-    : catalog_(std::move(catalog)), options_(std::move(options)), budget_(options_.memory_budget) {
+    : catalog_(std::move(catalog)), options_(std::move(options)), memory_(options_.memory_budget) {
     std::vector<protocol::ModelDescription> descriptions;
     for (const auto& served : catalog_->models()) descriptions.push_back(served->description());
     models_.body = protocol::models_body(descriptions);
@@ -126,7 +126,7 @@ Result<std::string> InferenceService::keys(std::uint8_t seal_minor) const {
     return protocol::keys_body(messages);
 }
 
-Result<void> InferenceService::submit(jobs::Submission submission, std::function<void(Result<void>)> done) {
+Result<void> InferenceService::submit(jobs::Submission submission, std::function<void(Result<jobs::Accepted>)> done) {
     return jobs_->submit(std::move(submission), std::move(done));
 }
 

@@ -7,6 +7,7 @@
 #include "protocol/api_version.h"
 #include "server/catalog.h"
 #include "server/infer_upload.h"
+#include "server/memory_shares.h"
 
 #include <filesystem>
 #include <functional>
@@ -53,9 +54,12 @@ public:
     /// Public material, SEAL bytes in the given minor version. CRYPTO_CONTEXT_UNAVAILABLE before prepare() is done.
     [[nodiscard]] Result<std::string> keys(std::uint8_t seal_minor) const;
 
-    [[nodiscard]] InferUpload begin_upload() { return InferUpload(*catalog_, budget_); }
+    /// What the tenant's requests on their way in may take together.
+    [[nodiscard]] std::shared_ptr<MemoryBudget> memory_of(std::string_view tenant) { return memory_.of(tenant); }
+    /// `memory` outlives the upload.
+    [[nodiscard]] InferUpload begin_upload(MemoryBudget& memory) { return InferUpload(*catalog_, memory); }
     /// As jobs::JobService::submit().
-    Result<void> submit(jobs::Submission submission, std::function<void(Result<void>)> done);
+    Result<void> submit(jobs::Submission submission, std::function<void(Result<jobs::Accepted>)> done);
 
     [[nodiscard]] Result<JobDocument> job(std::string_view id, std::string_view tenant);
     std::shared_ptr<jobs::JobService::Wait> when_final(std::string_view id, std::function<void()> wake);
@@ -77,7 +81,7 @@ private:
 
     std::unique_ptr<Catalog> catalog_;
     const ServiceOptions options_;
-    MemoryBudget budget_;
+    MemoryShares memory_;
     Document models_;
     std::atomic<bool> prepared_{false};
     std::atomic<bool> shutting_down_{false};

@@ -19,6 +19,7 @@ import seal
 import zstandard
 
 from support import contract
+from support.adversarial import marked
 from support.he import SealPython, TenSeal
 from support.honest import GoodRequest, HonestRequest, base64_input, hex_input, to_body
 from support.http import post
@@ -426,12 +427,74 @@ COMPRESSION = [
 
 ROWS = [*SEAL_HEADER, *METADATA, *WORDS, *SEEDS, *OTHER_OBJECTS, *COMPRESSION]
 
+CASES = {
+    "seal-header.short": ["only 1 bytes", "only 2 bytes", "only 15 bytes", "only 16 bytes", "zeros", "the metadata alone"],
+    "seal-header.magic-wrong": ["header: wrong magic"],
+    "seal-header.magic-swapped": ["header: swapped magic"],
+    "seal-header.header-size": ["header: header size *"],
+    "seal-header.major": ["header: major *"],
+    "seal-header.minor-unknown": ["header: minor *"],
+    "seal-header.reserved": ["header: reserved *"],
+    "seal-header.size-small": [f"header: size {size}" for size in (0, 15, 16, 17)],
+    "seal-header.size-off-by-one": ["header: size one *", "a byte less*", "a byte more*", "a part sent twice"],
+    "seal-header.size-huge": ["header: size 2^32 more", *(f"header: size {2**n}" for n in (34, 63)), f"header: size {2**64 - 1}"],
+    "seal-header.compression-unknown": ["header: compression *"],
+    "ciphertext.ntt-form": ["is_ntt_form *", "seeded: not in NTT form"],
+    "ciphertext.size-zero": ["size 0", "size 0 without words*"],
+    "ciphertext.size-wrong": ["size 1", "size 3", "size 16", "size 1 with *", "size 3 with *", f"size {2**31}", f"size {2**63}"],
+    "ciphertext.degree-wrong": ["degree *"],
+    "ciphertext.primes-wrong": ["primes *"],
+    "ciphertext.products-overflow": ["N halved *", "N doubled *", "N and L whose product overflows", "sizes whose product *"],
+    "ciphertext.scale-not-a-number": ["scale nan", "scale a signalling NaN"],
+    "ciphertext.scale-infinite": ["scale inf", "scale -inf"],
+    "ciphertext.scale-not-positive": ["scale -1.0", "scale 0.0", "scale -0.0", f"scale {-(2.0**30)}"],
+    "ciphertext.scale-denormal": ["scale 5e-324", f"scale {2.0**-1030}"],
+    "ciphertext.correction-factor": ["correction_factor *"],
+    "ciphertext.nested-size": ["nested header: size *"],
+    "ciphertext.nested-compression": ["nested header: compressed *"],
+    "ciphertext.nested-version": ["nested header: another minor", "nested header: an unknown minor", "nested header: major 3"],
+    "ciphertext.nested-header": ["nested header: wrong magic", "nested header: header size 8", "nested header: reserved"],
+    "ciphertext.word-count": ["word_count *", "word count: *", "a word less, *", "a word more, *", "no words, *"],
+    "ciphertext.word-not-reduced": ["word equal *", "word above *", "word 2^*", "a word equal to its prime, *"],
+    "ciphertext.generator-unknown": ["seeded: generator *"],
+    "ciphertext.seed-truncated": ["seeded: truncated *", "seeded: a byte more", "seeded: no seed at all"],
+    "ciphertext.seed-header": ["seeded: header of the seed: *"],
+    "ciphertext.seed-misplaced": ["seeded: size 3", "seeded: size 1", "seeded: a word *", "a seed behind a full ciphertext"],
+    "ciphertext.transparent": ["second polynomial zero*", "all words zero"],
+    "ciphertext.other-scheme": ["object: BFV ciphertext", "object: BGV ciphertext"],
+    "ciphertext.public-key": ["object: public key"],
+    "ciphertext.other-object": ["object: plaintext", "object: encryption parameters", "object: key-switching keys"],
+    "ciphertext.secret-key": ["object: secret key"],
+    "ciphertext.parms-id-foreign": ["parms_id of nothing known", "parms_id with *", "object: other primes",
+                                    "object: other order of primes", "object: other degree"],
+    "ciphertext.parms-id-zero": ["parms_id zero"],
+    "ciphertext.key-level": ["object: ciphertext at key level"],
+    "ciphertext.lower-level": ["object: ciphertext at a lower level"],
+    "ciphertext.scale-other": [*(f"scale {2.0**n}" for n in (31, 29)), "scale 1.0", f"scale {2.0**30 + 2.0**-22}",
+                               "object: other scale"],
+    "ciphertext.scale-huge": ["scale 1e+308", f"scale {2.0**-1022}"],
+    "compression.bomb": ["*bomb*"],
+    "compression.content-size-wrong": ["zstd: content size one *", "zstd: content size 0", "zstd: content size 2^*"],
+    "compression.content-size-missing": ["zstd: content size missing*"],
+    "compression.second-frame": ["zstd: second frame", "zstd: the frame twice", "zlib: second stream"],
+    "compression.skippable-frame": ["zstd: skippable frame *"],
+    "compression.empty-frame": ["zstd: empty frame *", "*: nothing"],
+    "compression.truncated": ["zstd: truncated *", "zstd: only *", "zlib: truncated *"],
+    "compression.window": ["zstd: window *"],
+    "compression.dictionary": ["zstd: dictionary *"],
+    "compression.checksum": ["zlib: bad Adler", "zstd: wrong checksum"],
+    "compression.preset-dictionary": ["zlib: preset dictionary"],
+    "compression.label": ["*, labelled as *", "* inside", "zstd: compressed twice", "zstd: magicless"],
+    "compression.content-length": ["zstd: a byte more", "zlib: a byte more", "*: content a byte *"],
+}
 
-@pytest.mark.parametrize("row", ROWS, ids=str)
+
+@pytest.mark.parametrize("row", marked(ROWS, CASES), ids=str)
 def test_wrong_ciphertexts_are_refused(server: Server, pair: HonestRequest, good: GoodRequest, row: Row) -> None:
     check_refused(server, good, row.ask(pair), row)
 
 
+@pytest.mark.adversarial("ciphertext.public-key", "ciphertext.secret-key", "ciphertext.key-level")
 @pytest.mark.parametrize(("make", "status", "code"), [
     (lambda session: session.keys.create_public_key().to_string(), 400, "INVALID_CIPHERTEXT"),
     (lambda session: session.keys.secret_key().to_string(), 400, "INVALID_CIPHERTEXT"),
@@ -447,6 +510,7 @@ def test_objects_of_a_smaller_model(
     contract.check_error(post(server, "/infer", honest("wine_quadratic_v1").body_with(make(pair.session))), status, code)
 
 
+@pytest.mark.adversarial("ciphertext.any-input")
 @pytest.mark.parametrize("second", [row for row in [*METADATA, *WORDS] if row.status == 400][::7], ids=str)
 def test_the_fault_may_be_in_any_input(server: Server, pair: HonestRequest, good: GoodRequest, second: Row) -> None:
     """The same faults behind an honest input."""
@@ -467,6 +531,7 @@ EDGES: dict[str, Callable[[Ciphertext], Ciphertext]] = {
 }
 
 
+@pytest.mark.adversarial("ciphertext.word-largest")
 @pytest.mark.parametrize("mode", [NONE, ZLIB, ZSTD], ids=["uncompressed", "zlib", "zstd"])
 @pytest.mark.parametrize("name", EDGES)
 def test_ciphertexts_at_the_edge_are_taken(server: Server, pair: HonestRequest, name: str, mode: int) -> None:
@@ -529,6 +594,7 @@ def send_secret_key(
     return key, sent
 
 
+@pytest.mark.adversarial("ciphertext.secret-key-wiped")
 def test_a_secret_key_is_neither_logged_nor_stored(
     start_server: Callable[..., Server], pair: HonestRequest, good: GoodRequest
 ) -> None:
@@ -546,6 +612,7 @@ def test_a_secret_key_is_neither_logged_nor_stored(
                 assert not [form for form in forms(data, at, 48) if form in stored]
 
 
+@pytest.mark.adversarial("ciphertext.secret-key-wiped")
 @pytest.mark.parametrize("place", [0, 1])
 @pytest.mark.parametrize("encode", [hex_input, base64_input])
 def test_a_secret_key_does_not_stay_in_memory(

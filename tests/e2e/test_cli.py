@@ -86,7 +86,13 @@ def test_job(server: Server):
     (("infer", "--model", "logistic_v1", "--input", "/no/such/file"), "", 2, "/no/such/file"),
     (("infer", "--model", "nobody", "--input", "-"), "1\n", 2, "logistic_v1"),
     (("infer", "--input", "-"), "1\n", 2, "--model"),
-    (("dance",), "", 2, "subcommand"),
+    (("infer", "--model", "logistic_v1", "--input", "-"), "a,b\n\n0.1,0.2\n", 2, "standard input: line 3 has 2 features"),
+    (("infer", "--model", "logistic_v1", "--input", "-"), "[1,1,1,1,1,1,1,1]\n\n[1,1,1,1,1,1,1,1e30]\n", 2, "line 3 has a"),
+    (("infer", "--modle", "logistic_v1", "--input", "-"), "1\n", 2, "there is no option --modle"),
+    (("job", "--tenat=x"), "", 2, "there is no option --tenat "),
+    (("job", "0" * 32, "1" * 32), "", 2, "an argument too many: '1111"),
+    (("dance",), "", 2, "there is no command 'dance'"),
+    ((), "", 2, "subcommand"),
 ])
 def test_wrong_use_says_what_to_do(server: Server, arguments: tuple[str, ...], stdin: str, code: int, said: str):
     answer = run(*arguments, server=server, stdin=stdin)
@@ -104,6 +110,7 @@ def test_no_server():
 def test_help_and_version():
     for arguments in ((), ("infer",), ("models",), ("job",)):
         assert run(*arguments, "--help").returncode == 0
+    assert "143" in run("--help").stdout
     assert run("--version").stdout.strip().startswith("einfer ")
 
 

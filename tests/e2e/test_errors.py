@@ -19,6 +19,7 @@ import pytest
 import seal
 
 from support import contract
+from support.adversarial import marked
 from support.honest import GoodRequest, HonestRequest, base64_input, hex_input, to_body
 from support.http import JSON_BODY, get, post
 from support.models import read_entry
@@ -294,8 +295,53 @@ PLAIN = [
 
 ROWS = [*ENVELOPE, *FIELDS, *ENCODINGS, *PLAIN]
 
+CASES = {
+    "envelope.truncated": ["empty", "white space", "truncated", "truncated in *", "plain: truncated"],
+    "envelope.deep-nesting": ["10,000 *"],
+    "envelope.duplicate-member": ["duplicate member*"],
+    "envelope.invalid-utf-8": ["*UTF-*", "byte order mark"],
+    "envelope.lone-surrogate": ["lone surrogate", "low surrogate first"],
+    "envelope.trailing-bytes": ["trailing byte", "trailing NUL", "trailing value"],
+    "envelope.lenient-syntax": [
+        "trailing comma", "comment", "single quotes", "leading zero", "plus sign", "no digit before the point", "NaN",
+        "Infinity", "unknown literal", "control character in a string", "NUL in a payload",
+    ],
+    "envelope.unknown-field": ["unknown member*", "plain: batch_size"],
+    "envelope.missing-field": ["no model_id", "no version", "no inputs", "input without *"],
+    "envelope.wrong-type": ["body is *", "batch_size null", "batch_size as a*", "inputs a*", "input a*", "* a number",
+                            "payload an array", "plain: string", "plain: null"],
+    "envelope.string-length": [f"{name} {length}" for name in ("model_id", "version") for length in ("empty", "of 129 characters")],
+    "envelope.batch-size-zero": ["batch_size 0", "batch_size -1"],
+    "envelope.batch-size-1e400": ["batch_size *1e400", "batch_size 2^*", "plain: number beyond all doubles"],
+    "envelope.batch-size-string": ["batch_size as a string"],
+    "envelope.batch-size-fraction": ["batch_size 1.5", "batch_size 1e-400"],
+    "envelope.inputs-empty": ["inputs empty", "plain: no rows", "plain: empty row"],
+    "envelope.inputs-too-many": ["inputs too many for any model"],
+    "envelope.wrong-count": ["1 inputs", "3 inputs", "4096 inputs", "plain: short row", "plain: long row"],
+    "envelope.batch-too-large": ["batch above max_batch_size", "batch of 2^31 - 1", "plain: too many rows"],
+    "envelope.unknown-model": ["model_id unknown", "model_id in *", "model_id with *", "model_id a path", "model_id an emoji",
+                               "model_id of 128 characters", "plain: unknown model"],
+    "envelope.unknown-version": ["version '*"],
+    "envelope.unsupported-api-version": ["api_version '*", "plain: unknown api_version"],
+    "envelope.media-type": ["no Content-Type", "Content-Type *", "plain: text/plain"],
+    "envelope.content-encoding": ["Content-Encoding *", "a body in gzip"],
+    "encodings.odd-hex": ["hex, a digit less", "hex, a digit more"],
+    "encodings.foreign-characters": ["hex, prefix 0x", "hex, foreign digit *", "hex, base64 instead", "*, not ASCII"],
+    "encodings.white-space": ["*, white space *", "*, line break *"],
+    "encodings.nul": ["*, NUL *"],
+    "encodings.base64-padding": ["base64, *padding*", "base64, a digit *"],
+    "encodings.base64-tail-bits": ["base64, tail bits*"],
+    "encodings.base64-url-alphabet": ["base64, URL alphabet, *"],
+    "encodings.unknown-name": ["encoding '*"],
+    "encodings.empty-payload": ["hex, empty", "base64, empty"],
+    "encodings.too-long": ["*, longer than *"],
+    "tenants.bad-name": ["tenant *", "plain: bad tenant"],
+    "transport.no-length": ["no length"],
+    "transport.body-too-large": ["body of a terabyte"],
+}
 
-@pytest.mark.parametrize("row", ROWS, ids=str)
+
+@pytest.mark.parametrize("row", marked(ROWS, CASES), ids=str)
 def test_wrong_requests_are_refused(server: Server, pair: HonestRequest, good: GoodRequest, row: Row) -> None:
     check_refused(server, good, row.ask(pair), row)
 

@@ -209,6 +209,7 @@ def test_an_expired_job_stays_expired_after_a_restart(
 # --- Full ------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.adversarial("resources.queue-full")
 def test_a_full_queue_refuses_and_keeps_what_it_has(
     start_server: StartServer, good: GoodRequest, pair: HonestRequest
 ) -> None:
@@ -243,6 +244,7 @@ def first_to_answer(connections: list[Connection], count: int) -> list[Connectio
     return found
 
 
+@pytest.mark.adversarial("resources.queue-full", "resources.memory-budget", serves=False)
 @pytest.mark.parametrize("flags", [("--max-queued-bytes", "1000"), ("--memory-budget", "100000")], ids=" ".join)
 def test_a_request_beyond_all_room_is_refused(
     start_server: StartServer, pair: HonestRequest, flags: tuple[str, str]
@@ -259,6 +261,7 @@ def test_a_request_beyond_all_room_is_refused(
         assert get(server, target).status == 200
 
 
+@pytest.mark.adversarial("resources.memory-budget")
 def test_the_memory_budget_is_given_back(start_server: StartServer, good: GoodRequest, pair: HonestRequest) -> None:
     """Room for the ciphertexts of one request, and their packed form, and not of two."""
     words = 2 * 8 * 2 * 2 * 4096
@@ -281,6 +284,7 @@ def asked_and_refused(server: Server, pair: HonestRequest) -> bool:
     return reply.status == 503
 
 
+@pytest.mark.adversarial("resources.queue-full", "resources.memory-budget")
 @pytest.mark.parametrize("flags", [("--memory-budget", "2M"), ("--max-queued-jobs", "3")], ids=" ".join)
 def test_a_crowd_is_served_or_told_to_wait(
     start_server: StartServer, good: GoodRequest, pair: HonestRequest, flags: tuple[str, str]
@@ -300,6 +304,7 @@ def test_a_crowd_is_served_or_told_to_wait(
     good.check(server)
 
 
+@pytest.mark.adversarial("resources.memory-budget")
 def test_the_memory_budget_holds_in_any_order_of_members(start_server: StartServer, pair: HonestRequest) -> None:
     """A payload that comes before its encoding cannot be decoded yet. It takes memory all the same."""
     budget, senders = 1_000_000, 32
@@ -389,6 +394,7 @@ def stopping(start_server: StartServer, pair: HonestRequest) -> Iterator[tuple[S
     assert server.exit_code() == 0
 
 
+@pytest.mark.adversarial("crash.shutdown")
 def test_requests_under_way_are_told_of_the_shutdown(stopping: tuple[Server, list[Connection]]) -> None:
     _, (ready, health) = stopping
     ready.send(b" /ready HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -400,6 +406,7 @@ def test_requests_under_way_are_told_of_the_shutdown(stopping: tuple[Server, lis
     assert ready.is_ended() and health.is_ended()
 
 
+@pytest.mark.adversarial("crash.shutdown")
 def test_new_requests_are_told_of_the_shutdown(stopping: tuple[Server, list[Connection]], pair: HonestRequest) -> None:
     """Whoever comes while the last requests are answered hears why he is not served."""
     server, _ = stopping
@@ -409,6 +416,7 @@ def test_new_requests_are_told_of_the_shutdown(stopping: tuple[Server, list[Conn
         contract.check_reply(method, target, reply)
 
 
+@pytest.mark.adversarial("crash.shutdown")
 def test_a_request_under_way_is_answered(
     start_server: StartServer, good: GoodRequest, pair: HonestRequest, tmp_path: pathlib.Path
 ) -> None:
@@ -508,6 +516,7 @@ def interrupted(
             return jobs
 
 
+@pytest.mark.adversarial("crash.shutdown")
 def test_a_stop_keeps_queued_jobs(
     start_server: StartServer, batches: list[HonestRequest], tmp_path: pathlib.Path
 ) -> None:
@@ -518,6 +527,7 @@ def test_a_stop_keeps_queued_jobs(
     check_jobs(start_server(home=tmp_path / "one"), jobs)
 
 
+@pytest.mark.adversarial("crash.after-202", "crash.after-result")
 def test_kill_9_loses_nothing(start_server: StartServer, batches: list[HonestRequest], tmp_path: pathlib.Path) -> None:
     jobs = interrupted(start_server, tmp_path / "one", batches, Server.kill)
     server = start_server(home=tmp_path / "one")
@@ -530,6 +540,7 @@ def test_kill_9_loses_nothing(start_server: StartServer, batches: list[HonestReq
     assert {job_id: get(server, f"/jobs/{job_id}").body for job_id in jobs} == bodies
 
 
+@pytest.mark.adversarial("crash.any-moment")
 def test_kill_9_at_any_moment(start_server: StartServer, batches: list[HonestRequest], tmp_path: pathlib.Path) -> None:
     """Jobs come in all the time, and the server is killed while they do. Each 202 is kept, and nothing else is there."""
     accepted: dict[str, HonestRequest] = {}
@@ -564,6 +575,7 @@ def test_kill_9_at_any_moment(start_server: StartServer, batches: list[HonestReq
     assert server.query("SELECT count(*) FROM job_inputs") == 0
 
 
+@pytest.mark.adversarial("crash.poison-job")
 def test_a_job_that_kills_the_server_is_given_up(
     start_server: StartServer, good: GoodRequest, batches: list[HonestRequest], tmp_path: pathlib.Path
 ) -> None:
@@ -625,6 +637,7 @@ def test_jobs_of_a_model_that_is_another_now_fail(
     good.check(server)
 
 
+@pytest.mark.adversarial("crash.torn-log")
 @pytest.mark.parametrize("tear", ["garbage", "half a frame", "cut"])
 def test_a_torn_log_tail(
     start_server: StartServer, batches: list[HonestRequest], tmp_path: pathlib.Path, tear: str

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from support import contract
+from support.access import ApiKey, write_key_file
 from support.honest import HonestRequest
-from support.http import JSON_BODY, Connection, Reply, get, hold_connection, post, request_bytes, send_raw
+from support.http import JSON_BODY, Connection, Reply, ask, get, hold_connection, post, request_bytes, send_raw
 from support.models import PAIR_ROWS
 from support.seal_bytes import read_ciphertext, scale_bytes, write_ciphertext
 from support.server import Server, wait_until
@@ -185,8 +187,40 @@ def full_server(models: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     server.kill()
 
 
+TENANTS_ROUTES = [("GET", "/models"), ("GET", "/keys"), ("GET", UNKNOWN_JOB), ("POST", "/infer"), ("POST", "/infer/plain")]
+
+
+@pytest.fixture(scope="module")
+def guarded_server(pair_models: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Demands API keys; the only one is a tenant's who is soon over his rate."""
+    home = tmp_path_factory.mktemp("guarded")
+    key = ApiKey.make()
+    file = write_key_file(home / "keys.json", {"clinic-7": key})
+    server = Server(
+        pair_models, home, "--enable-plain", "--api-keys", str(file), "--tenant-requests-per-second", "0.001",
+        "--tenant-burst", "1", headers=key.header,
+    ).wait_ready()
+    yield server
+    server.kill()
+
+
+@pytest.mark.parametrize(("method", "target"), TENANTS_ROUTES)
+def test_a_tenant_that_may_not(guarded_server: Server, method: str, target: str) -> None:
+    headers, body = (JSON_BODY, b"{}") if method == "POST" else ({}, None)
+    for more, status in (({"X-Tenant-ID": "clinic-8"}, 403), ({"Authorization": "Bearer x"}, 401)):
+        data = request_bytes(method, target, guarded_server.headers | headers | more, body)
+        with Connection(guarded_server) as connection:
+            connection.send(data)
+            reply = connection.read_reply()
+        assert reply.status == status
+        contract.check_reply(method, target, reply)
+    replies = [ask(guarded_server, method, target, body, headers) for _ in range(2)]
+    assert replies[-1].status == 429
+    contract.check_reply(method, target, replies[-1])
+
+
 def test_every_documented_status_has_been_walked() -> None:
-    """But for 500, which needs a fault of the server, and for 413 where no body is read."""
+    """But for 500, which needs a fault of the server, 413 where no body is read, and what tests/e2e/test_tenants.py asks."""
     walked: dict[str, set[int]] = {}
     for step in STEPS:
         operation = contract.operation_of(step.described_by, step.target)
@@ -196,7 +230,21 @@ def test_every_documented_status_has_been_walked() -> None:
         for method, operation in item.items():
             name = operation["operationId"]
             missing = {int(status) for status in operation["responses"]} - walked[name] - in_tests.get(name, set())
-            assert missing <= {408, 500, 503} | ({413} if method == "get" else set()), name
+            assert missing <= {401, 403, 408, 429, 500, 503} | ({413} if method == "get" else set()), name
+
+
+FAULTLESS = {"getHealth", "getReady", "listModels", "listKeys", "getContract", "inferPlain"}  # touch nothing that can fail
+BODILESS = {"getHealth", "getReady", "listModels", "listKeys", "getContract", "getJob"}  # whose bodies nobody reads
+NOT_PROVOKED = {(name, 500) for name in FAULTLESS} | {(name, 413) for name in BODILESS}
+
+
+def test_every_documented_response_has_been_provoked() -> None:
+    """Of the whole suite, by the replies that were checked and by the logs of all servers; and no other has occurred."""
+    occurred = set(contract.answered)
+    for log in filter(pathlib.Path.exists, Server.logs):  # but for those that were moved, and are there under another name
+        occurred |= contract.logged_responses(log.read_text(encoding="utf-8", errors="replace"))
+    assert not occurred - contract.documented_responses()
+    assert contract.documented_responses() - occurred == NOT_PROVOKED
 
 
 def test_openapi_json_is_the_document(server: Server) -> None:

@@ -106,6 +106,7 @@ def test_both_libraries_get_right_answers(
     assert max(errors) <= result["error_bound"]
 
 
+@pytest.mark.adversarial("seal-header.minor-echoed")
 @pytest.mark.parametrize("compression", COMPRESSIONS)
 @pytest.mark.parametrize("minor", range(5))
 def test_every_minor_version_is_taken_and_echoed(
@@ -124,6 +125,7 @@ def test_every_minor_version_is_taken_and_echoed(
     good.check(server)
 
 
+@pytest.mark.adversarial("seal-header.minors-mixed")
 @pytest.mark.parametrize("others", [0, 1, 2, 3])
 @pytest.mark.parametrize("first", [True, False], ids=["first", "second"])
 def test_minor_versions_are_not_mixed(
@@ -137,6 +139,7 @@ def test_minor_versions_are_not_mixed(
     good.check(server)
 
 
+@pytest.mark.adversarial("ciphertext.seeded")
 @pytest.mark.parametrize("generator", [1, 2], ids=["BLAKE2xb", "SHAKE256"])
 @pytest.mark.parametrize("model_id", project_models())
 def test_a_seeded_ciphertext_is_the_one_it_expands_to(server: Server, model_id: str, generator: int) -> None:

@@ -15,6 +15,7 @@ from support.http import Reply
 from support.server import ROOT
 
 provoked: set[str] = set()  # error codes that a server has sent to check_error() or check_failed_job()
+answered: set[tuple[str, int]] = set()  # operations and statuses that check_reply() has seen
 
 
 def load_yaml(name: str) -> Any:
@@ -81,6 +82,7 @@ def check_reply(method: str, target: str, reply: Reply) -> None:
     """A reply to a request for a listed operation is one that openapi.yaml lists: status, header fields, body."""
     operation = operation_of(method, target)
     assert operation is not None
+    answered.add((operation["operationId"], reply.status))
     where = f"{method} {target[:80]}: {reply.status}"
     documented = operation["responses"].get(str(reply.status))
     assert documented is not None, f"{where} is not documented"
@@ -100,6 +102,27 @@ def check_reply(method: str, target: str, reply: Reply) -> None:
         assert not list(Draft202012Validator(schema).iter_errors(reply.json())), where
 
 
+def documented_responses() -> set[tuple[str, int]]:
+    operations = [operation for item in openapi()["paths"].values() for operation in item.values()]
+    return {(operation["operationId"], int(status)) for operation in operations for status in operation["responses"]}
+
+
+REQUEST_LINE = re.compile(r'\bmethod"?[:=]"([^"]+)"[, ] ?"?route"?[:=]"(/[^"]*)"[, ] ?"?status"?[:=](\d+)')
+
+
+def logged_responses(log: str) -> set[tuple[str, int]]:
+    """Operations and statuses in a server's log. A method that a resource does not have counts for those that it has."""
+    found: set[tuple[str, int]] = set()
+    for method, route, status in set(REQUEST_LINE.findall(log)):
+        if (method, status) == ("OPTIONS", "204"):
+            continue  # a preflight of CORS, which the document leaves to that protocol
+        item = openapi()["paths"].get(route, {})
+        operation = item.get({"HEAD": "get"}.get(method, method.lower()))
+        named = [operation] if operation else list(item.values())
+        found |= {(each["operationId"], int(status)) for each in named} or {(route, int(status))}
+    return found
+
+
 class Documented(NamedTuple):
     status: int
     retryable: bool
@@ -110,11 +133,11 @@ class Documented(NamedTuple):
 def documented_codes() -> dict[str, Documented]:
     """The table of error codes in docs/api.md."""
     rows = re.findall(
-        r"^\| `([A-Z_]+)` \| (\d{3}) \| (yes|no) \| (1\.0|reserved: v1\.1) \|",
+        r"^\| `([A-Z_]+)` \| (\d{3}) \| (yes|no) \| (1\.[01]|reserved: v1\.1) \|",
         (ROOT / "docs" / "api.md").read_text(encoding="utf-8"),
         re.MULTILINE,
     )
-    return {code: Documented(int(status), retry == "yes", since == "1.0") for code, status, retry, since in rows}
+    return {code: Documented(int(status), retry == "yes", not since.startswith("reserved")) for code, status, retry, since in rows}
 
 
 def schema_codes() -> set[str]:

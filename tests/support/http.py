@@ -8,6 +8,7 @@ import json
 import re
 import select
 import socket
+import struct
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -66,6 +67,8 @@ class Connection:
         self._buffer = b""
         try:
             self._socket.connect(("127.0.0.1", server.port))
+            if server.tls:
+                self._socket = server.tls.wrap_socket(self._socket, server_hostname="localhost")
         except OSError:
             self.close()
             raise
@@ -83,6 +86,11 @@ class Connection:
         """Sends what the server takes: it may answer and close before it has read everything."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._socket.sendall(data)
+
+    def reset(self) -> None:
+        """Goes away without a farewell: the peer sees a reset."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
 
     def send_end(self) -> None:
         """No more will be sent."""
@@ -156,7 +164,8 @@ def send_raw(server: Server, data: bytes, *, to_head: bool = False) -> Reply:
 def ask(
     server: Server, method: str, target: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
 ) -> Reply:
-    return send_raw(server, request_bytes(method, target, headers, body), to_head=method == "HEAD")
+    message = request_bytes(method, target, server.headers | dict(headers or {}), body)
+    return send_raw(server, message, to_head=method == "HEAD")
 
 
 def get(server: Server, target: str, **headers: str) -> Reply:

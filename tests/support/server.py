@@ -5,6 +5,7 @@ The binary is that of the directory named by EINFER_BUILD, build/release by defa
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import pathlib
@@ -12,10 +13,12 @@ import resource
 import select
 import signal
 import sqlite3
+import ssl
 import subprocess
 import time
 import urllib.parse
 from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = ROOT / os.environ.get("EINFER_BUILD", "build/release") / "bin" / "einfer-server"
@@ -49,13 +52,20 @@ def run_server(*arguments: str, env: Mapping[str, str] | None = None, cwd: pathl
 class Server:
     """A running server. `data` and `log` outlive it, so that another one can follow on the same data."""
 
+    logs: ClassVar[set[pathlib.Path]] = set()  # of all servers that this process has started
+
     def __init__(
         self, models: pathlib.Path, home: pathlib.Path, *flags: str, env: Mapping[str, str] | None = None,
-        listen: str = "127.0.0.1:0",
+        listen: str = "127.0.0.1:0", tls: ssl.SSLContext | None = None, headers: Mapping[str, str] | None = None,
     ) -> None:
+        """`tls`: how clients connect, for a server that speaks TLS. `headers`: what they send with every request."""
+        self.tls = tls
+        self.headers = dict(headers or {})
         home.mkdir(parents=True, exist_ok=True)
         self.data = home / "data"
         self.log = home / "log"
+        self.logs.add(self.log)
+        self._asked_to_end = False
         command = [str(BINARY), "--listen", listen, "--models", str(models), "--data", str(self.data), *flags]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, env=clean_environment(env), stdout=subprocess.PIPE, stderr=log)
@@ -66,7 +76,8 @@ class Server:
         assert stdout is not None
         assert select.select([stdout], [], [], PATIENCE)[0], "the server says nothing"
         line = stdout.readline().decode()
-        assert line.startswith("einfer-server listening on http://"), f"{line!r}; log: {self.log_text()}"
+        scheme = "https" if self.tls else "http"
+        assert line.startswith(f"einfer-server listening on {scheme}://"), f"{line!r}; log: {self.log_text()}"
         port = urllib.parse.urlsplit(line.split()[-1]).port
         assert port
         return port
@@ -77,10 +88,15 @@ class Server:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     def _is_ready(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        if self.tls:
+            connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+                "127.0.0.1", self.port, timeout=PATIENCE, context=self.tls
+            )
+        else:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         connection.request("GET", "/ready")
         status = connection.getresponse().status
         connection.close()
@@ -93,7 +109,12 @@ class Server:
     def log_text(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
+    def is_meant_to_live(self) -> bool:
+        """Nobody has killed it or sent it a signal."""
+        return not self._asked_to_end
+
     def send_signal(self, number: signal.Signals) -> None:
+        self._asked_to_end = True
         self.process.send_signal(number)
 
     def exit_code(self) -> int:
@@ -106,6 +127,7 @@ class Server:
 
     def kill(self) -> None:
         """As `kill -9`, and whatever state it is in."""
+        self._asked_to_end = True
         self.process.kill()
         self.process.wait(PATIENCE)
         if self.process.stdout:
@@ -135,10 +157,15 @@ class Server:
 
     def open_files(self) -> list[str]:
         folder = pathlib.Path(f"/proc/{self.pid}/fd")
-        return [os.readlink(path) for path in folder.iterdir()]
+        found = []
+        for path in folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                found.append(os.readlink(path))
+        return found
 
     def limit_open_files(self, count: int) -> None:
-        resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (count, count))
+        _, hard = resource.prlimit(self.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (count, hard))  # so that it can be raised again
 
     def connections(self) -> int:
         """Connections that the process holds."""

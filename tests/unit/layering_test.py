@@ -14,21 +14,22 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("EINFER_BUILD", ROOT / "build" / "release"))
 
 # What each unit may include beyond the standard library, POSIX and itself. A library is its include prefix.
-SERVER = {"base", "protocol", "wire", "he", "registry", "inference", "jobs", "boost/json/", "spdlog/"}
+SERVER = {"base", "protocol", "tenants", "wire", "he", "registry", "inference", "jobs", "boost/json/", "spdlog/"}
 ALLOWED = {
     "src/base": {"boost/system/", "openssl/"},
     "src/protocol": {"base", "boost/json/", "valijson/"},
+    "src/tenants": {"base", "protocol", "boost/json/"},
     "src/wire": {"base", "zlib.h", "zstd.h", "zstd_errors.h"},
     "src/he": {"base", "wire", "seal/"},
     "src/keys": {"base", "wire", "he", "seal/"},
     "src/registry": {"base", "protocol", "boost/json/"},
     "src/inference": {"base", "wire", "he"},
-    "src/jobs": {"base", "sqlite3.h"},
+    "src/jobs": {"base", "sqlite3.h", "zlib.h"},
     "src/server": SERVER,
-    "src/server/http": SERVER | {"server", "boost/asio/", "boost/beast/", "boost/url/"},
-    "src/client": {"base", "protocol", "wire", "he", "keys", "boost/", "einfer/"},
+    "src/server/http": SERVER | {"server", "boost/asio/", "boost/beast/", "boost/url/", "openssl/"},
+    "src/client": {"base", "protocol", "wire", "he", "keys", "boost/", "einfer/", "openssl/"},
     "include/einfer": {"einfer/"},
-    "apps/einfer-server": {"server", "server/http", "CLI/"},
+    "apps/einfer-server": {"server", "server/http", "tenants", "CLI/"},
     "apps/einfer": {"einfer/", "CLI/", "csv.h", "boost/json/"},
 }
 LAYERS = {unit.removeprefix("src/") for unit in ALLOWED if unit.startswith("src/")}

@@ -27,7 +27,7 @@ public:
                                                            std::function<void(std::string_view)> consume) = 0;
 
     /// Submits; resumes here once the job is on disk or refused.
-    virtual boost::asio::awaitable<Result<void>> submit(jobs::Submission submission) = 0;
+    virtual boost::asio::awaitable<Result<jobs::Accepted>> submit(jobs::Submission submission) = 0;
 
     /// Until the job is final, the time (capped) is over or the server stops.
     virtual boost::asio::awaitable<void> wait_until_final(std::string_view job_id, std::chrono::seconds at_most) = 0;

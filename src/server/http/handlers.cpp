@@ -20,14 +20,15 @@ struct Row {
     std::string_view pattern;
     std::array<std::string_view, 2> path;  ///< its segments; "{}" is any
     std::string_view allow;
+    bool open = false;  ///< answered to anybody, and never rate-limited
 };
 constexpr std::string_view reading = "GET, HEAD";
 constexpr std::array rows{
-    Row{Route::Health, "/health", {"health"}, reading},
-    Row{Route::Ready, "/ready", {"ready"}, reading},
+    Row{Route::Health, "/health", {"health"}, reading, true},
+    Row{Route::Ready, "/ready", {"ready"}, reading, true},
     Row{Route::Models, "/models", {"models"}, reading},
     Row{Route::Keys, "/keys", {"keys"}, reading},
-    Row{Route::OpenApi, "/openapi.json", {"openapi.json"}, reading},
+    Row{Route::OpenApi, "/openapi.json", {"openapi.json"}, reading, true},
     Row{Route::Infer, "/infer", {"infer"}, "POST"},
     Row{Route::InferPlain, "/infer/plain", {"infer", "plain"}, "POST"},
     Row{Route::Job, "/jobs/{job_id}", {"jobs", "{}"}, reading},
@@ -83,28 +84,50 @@ Result<std::uint8_t> parse_seal_minor(const std::string& text) {
 
 }  // namespace
 
-Handlers::Handlers(InferenceService& service) : service_(service) {}
+Handlers::Handlers(InferenceService& service, tenants::Tenants& tenants, Cors cors)
+    : service_(service), tenants_(tenants), cors_(std::move(cors)) {}
 
-net::awaitable<Reply> Handlers::handle(const RequestHead& head, Exchange& exchange, std::string& route) {
+net::awaitable<Reply> Handlers::handle(const RequestHead& head, Exchange& exchange, Trace& trace) {
+    Reply reply = co_await answer(head, exchange, trace);
+    cors_.allow(head, reply);
+    co_return reply;
+}
+
+net::awaitable<Reply> Handlers::answer(const RequestHead& head, Exchange& exchange, Trace& trace) {
     const Row* const row = match(head.path);
     if (row == nullptr || (row->route == Route::InferPlain && !service_.plain_enabled())) co_return not_found();
-    route = row->pattern;
+    trace.route = row->pattern;
+    if (cors_.is_preflight(head)) co_return cors_.preflight(row->allow);
     if (!allowed(*row, head)) {
         Reply reply = Reply::error({ErrorCode::MethodNotAllowed, "the resource has other methods: see Allow"});
         reply.headers.emplace_back("Allow", row->allow);
         co_return reply;
     }
+    const Caller caller = row->open ? Caller() : admit(head, trace);
+    if (!caller && caller.error().code != ErrorCode::SchemaViolation) co_return Reply::error(caller.error());
     switch (row->route) {
         case Route::Health: co_return Reply::json(200, R"({"status":"ok"})");
         case Route::Ready: co_return ready();
         case Route::Models: co_return models(head);
         case Route::Keys: co_return keys(head);
         case Route::OpenApi: co_return Reply::json(200, std::string(protocol::openapi_json()));
-        case Route::Infer: co_return co_await infer(head, exchange);
-        case Route::InferPlain: co_return co_await infer_plain(head, exchange);
-        case Route::Job: co_return co_await job(head, exchange);
+        case Route::Infer: co_return co_await infer(head, caller, exchange, trace);
+        case Route::InferPlain: co_return co_await infer_plain(head, caller, exchange);
+        case Route::Job: co_return co_await job(head, caller, exchange, trace);
     }
     co_return not_found();
+}
+
+Handlers::Caller Handlers::admit(const RequestHead& head, Trace& trace) {
+    auto caller = tenants_.authenticate(head.authorization);
+    if (!caller) return caller;
+    trace.tenant = caller->tenant;
+    trace.key_id = caller->key_id;
+    caller = tenants_.act_as(*std::move(caller), head.tenant);
+    if (!caller) return caller;
+    trace.tenant = caller->tenant;
+    if (const auto admitted = tenants_.take_request(*caller); !admitted) return admitted.error();
+    return caller;
 }
 
 Reply Handlers::ready() const {
@@ -129,25 +152,35 @@ Reply Handlers::keys(const RequestHead& head) const {
     return body ? Reply::json(200, *std::move(body)) : Reply::error(body.error());
 }
 
-net::awaitable<Reply> Handlers::infer(const RequestHead& head, Exchange& exchange) {
+net::awaitable<Reply> Handlers::infer(const RequestHead& head, const Caller& caller, Exchange& exchange, Trace& trace) {
     const std::size_t limit = service_.catalog().limits().max_body_bytes;
     if (const auto length = exchange.check_length(limit); !length) co_return Reply::error(length.error());
     if (const auto media = check_json_body(head); !media) co_return Reply::error(media.error());
-    if (head.tenant_fault) co_return Reply::error(*head.tenant_fault);
+    if (!caller) co_return Reply::error(caller.error());
+    const auto key = idempotency_key(head);
+    if (!key) co_return Reply::error(key.error());
     if (const auto state = service_.readiness(); !state) co_return Reply::error(state.error());
 
-    InferUpload upload = service_.begin_upload();
+    const auto share = service_.memory_of(caller->tenant);
+    InferUpload upload = service_.begin_upload(*share);
     const auto read = co_await exchange.read_body(limit, [&](std::string_view chunk) { upload.feed(chunk); });
     if (!read) co_return Reply::error(read.error());
-    auto submission = upload.finish(head.tenant);
+    auto submission = upload.finish(caller->tenant);
     if (!submission) co_return Reply::error(submission.error());
+    trace.model = submission->model_id + '@' + submission->model_version;
+    trace.batch_size = submission->batch_size;
+    submission->idempotency_key = *key;
+    submission->quota = {caller->limits.max_queued_jobs, caller->limits.max_stored_bytes};
 
-    const std::string id = submission->id;
+    const std::size_t rows = upload.row_capacity();
+    if (const auto taken = tenants_.take_rows(*caller, rows); !taken) co_return Reply::error(taken.error());
     const auto accepted = co_await exchange.submit(*std::move(submission));
+    if (!accepted || accepted->repeated) tenants_.give_back_rows(*caller, rows);
     if (!accepted) co_return Reply::error(accepted.error());
+    const std::string& id = trace.job_id = accepted->job_id;
     if (head.wait) {
         co_await exchange.wait_until_final(id, *head.wait);
-        auto shown = service_.job(id, head.tenant);
+        auto shown = service_.job(id, caller->tenant);
         if (shown && shown->final) co_return Reply::json(200, std::move(shown->body));
     }
     Reply reply = Reply::json(202, protocol::accepted_body(id));
@@ -155,11 +188,11 @@ net::awaitable<Reply> Handlers::infer(const RequestHead& head, Exchange& exchang
     co_return reply;
 }
 
-net::awaitable<Reply> Handlers::infer_plain(const RequestHead& head, Exchange& exchange) {
+net::awaitable<Reply> Handlers::infer_plain(const RequestHead& head, const Caller& caller, Exchange& exchange) {
     const std::size_t limit = service_.catalog().limits().max_plain_body_bytes;
     if (const auto length = exchange.check_length(limit); !length) co_return Reply::error(length.error());
     if (const auto media = check_json_body(head); !media) co_return Reply::error(media.error());
-    if (head.tenant_fault) co_return Reply::error(*head.tenant_fault);
+    if (!caller) co_return Reply::error(caller.error());
     std::string body;
     const auto read = co_await exchange.read_body(limit, [&](std::string_view chunk) { body.append(chunk); });
     if (!read) co_return Reply::error(read.error());
@@ -167,14 +200,15 @@ net::awaitable<Reply> Handlers::infer_plain(const RequestHead& head, Exchange& e
     co_return answer ? Reply::json(200, *std::move(answer)) : Reply::error(answer.error());
 }
 
-net::awaitable<Reply> Handlers::job(const RequestHead& head, Exchange& exchange) {
-    if (head.tenant_fault) co_return Reply::error(*head.tenant_fault);
+net::awaitable<Reply> Handlers::job(const RequestHead& head, const Caller& caller, Exchange& exchange, Trace& trace) {
+    if (!caller) co_return Reply::error(caller.error());
     const std::string& id = head.path[1];
     if (!is_random_id(id)) co_return Reply::error({ErrorCode::UnknownJob, "no such job"});
-    auto shown = service_.job(id, head.tenant);
+    auto shown = service_.job(id, caller->tenant);
+    trace.job_id = id;
     if (shown && !shown->final && head.wait) {
         co_await exchange.wait_until_final(id, *head.wait);
-        shown = service_.job(id, head.tenant);
+        shown = service_.job(id, caller->tenant);
     }
     co_return shown ? Reply::json(200, std::move(shown->body)) : Reply::error(shown.error());
 }

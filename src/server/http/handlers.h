@@ -1,10 +1,12 @@
-// The routes of v1.0: which use case answers which request.
+// The routes of v1: who may ask, and which use case answers which request.
 #pragma once
 
+#include "server/http/cors.h"
 #include "server/http/exchange.h"
 #include "server/http/reply.h"
 #include "server/http/request.h"
 #include "server/inference_service.h"
+#include "tenants/tenants.h"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -12,22 +14,41 @@
 
 namespace einfer::server::http {
 
+/// What is known of a request while it is answered, for the logs.
+struct Trace {
+    std::string route = "-";  ///< its pattern
+    std::string tenant{};
+    std::string key_id{};
+    std::string job_id{};
+    std::string model{};
+    std::uint32_t batch_size = 0;
+};
+
 class Handlers {
 public:
-    explicit Handlers(InferenceService& service);
+    /// Both outlive it.
+    Handlers(InferenceService& service, tenants::Tenants& tenants, Cors cors);
 
-    /// The answer to a request. `route` is set to the route's pattern, for the log.
-    boost::asio::awaitable<Reply> handle(const RequestHead& head, Exchange& exchange, std::string& route);
+    /// The answer to a request.
+    boost::asio::awaitable<Reply> handle(const RequestHead& head, Exchange& exchange, Trace& trace);
 
 private:
-    boost::asio::awaitable<Reply> infer(const RequestHead& head, Exchange& exchange);
-    boost::asio::awaitable<Reply> infer_plain(const RequestHead& head, Exchange& exchange);
-    boost::asio::awaitable<Reply> job(const RequestHead& head, Exchange& exchange);
+    /// The caller, or why it is not let in; a bad tenant name is reported by the routes that look at it.
+    using Caller = Result<tenants::Caller>;
+
+    boost::asio::awaitable<Reply> answer(const RequestHead& head, Exchange& exchange, Trace& trace);
+    boost::asio::awaitable<Reply> infer(const RequestHead& head, const Caller& caller, Exchange& exchange,
+                                        Trace& trace);
+    boost::asio::awaitable<Reply> infer_plain(const RequestHead& head, const Caller& caller, Exchange& exchange);
+    boost::asio::awaitable<Reply> job(const RequestHead& head, const Caller& caller, Exchange& exchange, Trace& trace);
     [[nodiscard]] Reply ready() const;
     [[nodiscard]] Reply models(const RequestHead& head) const;
     [[nodiscard]] Reply keys(const RequestHead& head) const;
+    [[nodiscard]] Caller admit(const RequestHead& head, Trace& trace);
 
     InferenceService& service_;
+    tenants::Tenants& tenants_;
+    const Cors cors_;
 };
 
 }  // namespace einfer::server::http

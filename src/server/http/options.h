@@ -1,16 +1,21 @@
 // Limits of the HTTP side. Those of bodies follow from the largest model (server/catalog.h).
 #pragma once
 
+#include "server/http/tls.h"
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace einfer::server::http {
 
 struct HttpOptions {
     std::string address = "127.0.0.1";  ///< numeric IPv4 or IPv6
     std::uint16_t port = 8000;          ///< 0: any free one
+    TlsOptions tls{};
+    std::vector<std::string> cors_origins{};  ///< of pages that may ask; "*" is any; none by default
     std::size_t io_threads = 1;
     std::size_t max_connections = 1024;
     std::size_t max_header_bytes = 16 * 1024;

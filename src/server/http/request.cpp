@@ -6,6 +6,7 @@
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 
+#include <algorithm>
 #include <charconv>
 
 namespace einfer::server::http {
@@ -14,10 +15,16 @@ namespace {
 namespace beast = boost::beast;
 using Fields = beast::http::fields;
 
+constexpr std::size_t max_idempotency_key_bytes = 255;
+
 std::optional<std::string> field(const Fields& fields, std::string_view name) {
     const auto found = fields.find(name);
     if (found == fields.end()) return std::nullopt;
     return std::string(found->value());
+}
+
+std::optional<std::string> single_field(const Fields& fields, std::string_view name) {
+    return fields.count(name) > 1 ? std::string() : field(fields, name);
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -63,14 +70,11 @@ Result<RequestHead> RequestHead::parse(const beast::http::request_header<>& head
     for (const auto& segment : url->segments()) head.path.emplace_back(segment);
     for (const auto& parameter : url->params()) head.query.emplace(parameter.key, parameter.value);
 
-    if (auto tenant = field(header, "X-Tenant-ID")) {
-        if (is_token(*tenant) && header.count("X-Tenant-ID") == 1)
-            head.tenant = *std::move(tenant);
-        else
-            head.tenant_fault = Error{ErrorCode::SchemaViolation,
-                                      "X-Tenant-ID is 1 to 128 of A-Z a-z 0-9 . _ -",
-                                      {{"pointer", "X-Tenant-ID"}, {"rule", "pattern"}}};
-    }
+    head.authorization = single_field(header, "Authorization");
+    head.tenant = single_field(header, "X-Tenant-ID");
+    head.idempotency_key = single_field(header, "Idempotency-Key");
+    head.origin = single_field(header, "Origin");
+    head.asks_for_method = header.count("Access-Control-Request-Method") > 0;
     if (const auto prefer = field(header, "Prefer")) head.wait = preferred_wait(*prefer);
     head.if_none_match = field(header, "If-None-Match");
     head.content_type = field(header, "Content-Type");
@@ -82,6 +86,16 @@ Result<RequestHead> RequestHead::parse(const beast::http::request_header<>& head
 std::string request_id(const Fields& fields) {
     if (auto sent = field(fields, "X-Request-ID"); sent && is_token(*sent)) return *std::move(sent);
     return random_id();
+}
+
+Result<std::string> idempotency_key(const RequestHead& head) {
+    if (!head.idempotency_key) return std::string();
+    const std::string& key = *head.idempotency_key;
+    const bool visible = std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c < 0x7f; });
+    if (!key.empty() && key.size() <= max_idempotency_key_bytes && visible) return key;
+    return Error{ErrorCode::SchemaViolation,
+                 "Idempotency-Key is 1 to 255 visible ASCII characters, once",
+                 {{"pointer", "Idempotency-Key"}, {"rule", "pattern"}}};
 }
 
 Result<void> check_json_body(const RequestHead& head) {

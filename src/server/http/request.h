@@ -18,8 +18,12 @@ struct RequestHead {
     boost::beast::http::verb method = boost::beast::http::verb::unknown;
     std::vector<std::string> path;             ///< decoded segments: "/jobs/x" is {"jobs", "x"}
     std::map<std::string, std::string> query;  ///< decoded; the first of equal names
-    std::string tenant = "default";
-    std::optional<Error> tenant_fault;         ///< reported by the routes that look at the tenant
+    // Fields as they were sent. One that may come once and came twice is "", which no rule lets pass.
+    std::optional<std::string> authorization;
+    std::optional<std::string> tenant;
+    std::optional<std::string> idempotency_key;
+    std::optional<std::string> origin;
+    bool asks_for_method = false;              ///< Access-Control-Request-Method
     std::optional<std::chrono::seconds> wait;  ///< Prefer: wait, uncapped
     std::optional<std::string> if_none_match;
     std::optional<std::string> content_type;
@@ -36,6 +40,9 @@ struct RequestHead {
 
 /// X-Request-ID of the request if it is a sane one, else a new one.
 [[nodiscard]] std::string request_id(const boost::beast::http::fields& fields);
+
+/// The Idempotency-Key, "" when none was sent, or SCHEMA_VIOLATION.
+[[nodiscard]] Result<std::string> idempotency_key(const RequestHead& head);
 
 /// UNSUPPORTED_MEDIA_TYPE unless the body is JSON in UTF-8 and not content-encoded.
 [[nodiscard]] Result<void> check_json_body(const RequestHead& head);

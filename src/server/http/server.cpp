@@ -1,6 +1,7 @@
 #include "server/http/server.h"
 
 #include "server/http/session.h"
+#include "server/http/spare_descriptor.h"
 #include "server/log.h"
 
 #include <boost/asio/as_tuple.hpp>
@@ -23,8 +24,12 @@ using net::ip::tcp;
 
 class HttpServer::Impl {
 public:
-    Impl(InferenceService& service, HttpOptions options)
-        : shared_{.service = service, .handlers = Handlers(service), .options = std::move(options)},
+    Impl(InferenceService& service, tenants::Tenants& tenants, AuditLog& audit, HttpOptions options)
+        : shared_{.service = service,
+                  .handlers = Handlers(service, tenants, Cors(options.cors_origins)),
+                  .audit = audit,
+                  .options = std::move(options)},
+          tls_(shared_.options.tls),
           context_(static_cast<int>(shared_.options.io_threads)),
           acceptor_(context_) {}
     ~Impl() { stop(); }
@@ -33,18 +38,23 @@ public:
         boost::system::error_code ec;
         const auto address = net::ip::make_address(shared_.options.address, ec);
         if (ec) return Error{ErrorCode::Internal, "'" + shared_.options.address + "' is no numeric IP address"};
+        if (const auto loaded = tls_.load(); !loaded) return loaded.error();
         const tcp::endpoint wanted(address, shared_.options.port);
         acceptor_.open(wanted.protocol(), ec);
         if (!ec) acceptor_.set_option(net::socket_base::reuse_address(true), ec);
         if (!ec) acceptor_.bind(wanted, ec);
         if (!ec) acceptor_.listen(net::socket_base::max_listen_connections, ec);
-        if (ec) return Error{ErrorCode::Internal, "cannot listen on " + host_port(wanted) + ": " + ec.message()};
+        if (ec)
+            return Error{ErrorCode::Internal, "cannot listen on " + host_port(wanted) + ": " + ec.message() +
+                                                  " (choose another --listen; port 0 takes a free one)"};
 
         net::co_spawn(context_, accept(), net::detached);
         for (std::size_t i = 0; i < std::max<std::size_t>(1, shared_.options.io_threads); ++i)
-            threads_.emplace_back([this] { context_.run(); });
-        return "http://" + host_port(acceptor_.local_endpoint(ec));
+            threads_.emplace_back([this] { serve(); });
+        return (tls_.enabled() ? "https://" : "http://") + host_port(acceptor_.local_endpoint(ec));
     }
+
+    Result<void> reload_certificate() { return tls_.load(); }
 
     void stop() {
         if (threads_.empty()) return;
@@ -75,17 +85,37 @@ private:
         while (true) {
             auto [ec, socket] = co_await acceptor_.async_accept(net::make_strand(context_), as_result);
             if (ec == net::error::operation_aborted) co_return;
-            if (ec) {  // no descriptors left, most likely: connections wait in the backlog meanwhile
-                log_event(LogLevel::Warning, "accept_failed", {{"reason", ec.message()}});
-                pause.expires_after(std::chrono::milliseconds(100));
-                co_await pause.async_wait(as_result);
-                continue;
+            if (!ec && begin_session(std::move(socket))) continue;
+            if (ec) log_event(LogLevel::Warning, "accept_failed", {{"reason", ec.message()}});
+            if (ec == net::error::no_descriptors) spare_.refuse_one(acceptor_, !tls_.enabled());
+            pause.expires_after(std::chrono::milliseconds(ec == net::error::no_descriptors ? 10 : 100));
+            co_await pause.async_wait(as_result);
+        }
+    }
+
+    /// False when there is no memory for one.
+    bool begin_session(tcp::socket socket) try {
+        const std::size_t open = shared_.connections;
+        const std::size_t most = shared_.options.max_connections;
+        if (open >= most + most / 8 + 16) return true;  // too many even to tell each of them
+        const auto executor = socket.get_executor();
+        const auto session = std::make_shared<Session>(std::move(socket), tls_.context(), shared_, open >= most);
+        remember(session);
+        net::co_spawn(executor, session->run(), net::detached);
+        return true;
+    } catch (const std::bad_alloc&) {
+        return false;
+    }
+
+    void serve() {
+        while (true) {
+            try {
+                context_.run();
+                return;
+            } catch (
+                const std::exception& fault) {  // no memory for a handler; its connection is lost, the others go on
+                log_event(LogLevel::Error, "fault", {{"what", fault.what()}});
             }
-            const bool refuse = shared_.connections >= shared_.options.max_connections;
-            const auto executor = socket.get_executor();
-            const auto session = std::make_shared<Session>(std::move(socket), shared_, refuse);
-            remember(session);
-            net::co_spawn(executor, session->run(), net::detached);
         }
     }
 
@@ -97,17 +127,20 @@ private:
     }
 
     SessionShared shared_;
+    Tls tls_;
     net::io_context context_;
     tcp::acceptor acceptor_;
+    SpareDescriptor spare_;
     std::mutex mutex_;
     std::vector<std::weak_ptr<Session>> sessions_;
     std::vector<std::thread> threads_;
 };
 
-HttpServer::HttpServer(InferenceService& service, HttpOptions options)
-    : impl_(std::make_unique<Impl>(service, std::move(options))) {}
+HttpServer::HttpServer(InferenceService& service, tenants::Tenants& tenants, AuditLog& audit, HttpOptions options)
+    : impl_(std::make_unique<Impl>(service, tenants, audit, std::move(options))) {}
 HttpServer::~HttpServer() = default;
 Result<std::string> HttpServer::start() { return impl_->start(); }
+Result<void> HttpServer::reload_certificate() { return impl_->reload_certificate(); }
 void HttpServer::stop() { impl_->stop(); }
 
 }  // namespace einfer::server::http

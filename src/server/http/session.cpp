@@ -6,6 +6,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/ssl/stream_base.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/empty_body.hpp>
@@ -27,7 +28,9 @@ constexpr auto as_result = net::as_tuple(net::use_awaitable);
 
 constexpr std::size_t chunk_bytes = 64 * 1024;
 constexpr std::size_t slowest_reader_bytes_per_second = 64 * 1024;
-constexpr std::chrono::milliseconds refused_timeout{1000};  // a connection over the limit soon makes room
+constexpr std::chrono::milliseconds refused_timeout{1000};   // a connection over the limit soon makes room
+constexpr std::chrono::milliseconds draining_timeout{1000};  // without progress, for what arrives when a stop begins
+constexpr std::chrono::milliseconds goodbye_timeout{1000};
 constexpr std::size_t logged_method_bytes = 32;
 constexpr auto linger_time = std::chrono::seconds(5);
 constexpr std::size_t linger_bytes = 64u << 20;
@@ -66,18 +69,37 @@ bool is_unambiguous(const beast::http::request_header<>& header) {
                             beast::iequals(header[beast::http::field::transfer_encoding], "chunked"));
 }
 
-Error timeout_error() { return {ErrorCode::RequestTimeout, "the request came too slowly; send it again"}; }
+/// Counts while it lives.
+class Counted {
+public:
+    explicit Counted(std::atomic<std::size_t>& count) : count_(count) { ++count_; }
+    ~Counted() { --count_; }
+    Counted(const Counted&) = delete;
+    Counted& operator=(const Counted&) = delete;
+
+private:
+    std::atomic<std::size_t>& count_;
+};
+
+std::string address_of(const net::ip::tcp::socket& socket) {
+    beast::error_code ec;
+    const auto endpoint = socket.remote_endpoint(ec);
+    return ec ? std::string() : endpoint.address().to_string();
+}
+
 Error framing_error() { return {ErrorCode::MalformedJson, "the request is not well-formed HTTP/1.1"}; }
 
 }  // namespace
 
-Session::Session(net::ip::tcp::socket socket, SessionShared& shared, bool refuse)
+Session::Session(net::ip::tcp::socket socket, std::shared_ptr<net::ssl::context> tls, SessionShared& shared,
+                 bool refuse)
     : shared_(shared),
       refuse_(refuse),
-      socket_(std::move(socket)),
-      deadline_(socket_.get_executor()),
+      stream_(std::move(socket), std::move(tls)),
+      remote_(address_of(stream_.socket())),
+      deadline_(stream_.get_executor()),
       buffer_(shared.options.max_header_bytes + chunk_bytes),
-      wait_timer_(socket_.get_executor()) {
+      wait_timer_(stream_.get_executor()) {
     buffer_.reserve(buffer_.max_size());  // growing would leave copies that nobody wipes
     ++shared_.connections;
 }
@@ -87,20 +109,37 @@ Session::~Session() { --shared_.connections; }
 net::awaitable<void> Session::run() {
     const auto self = shared_from_this();
     beast::error_code ec;
-    socket_.set_option(net::ip::tcp::no_delay(true), ec);
-    Next next = Next::Continue;
-    while (next == Next::Continue) {
-        const bool arrived =
-            co_await await_request();  // not inside the condition: GCC 12 awaits in spite of a short circuit
-        if (!arrived) break;
-        ++shared_.requests;
-        next = co_await serve_one();
-        --shared_.requests;
-        if (shared_.draining && next == Next::Continue) next = Next::Close;
+    stream_.socket().set_option(net::ip::tcp::no_delay(true), ec);
+    const bool greeted = co_await shake_hands();
+    if (greeted) {
+        const Next next = co_await serve_requests();
+        if (stream_.tls() != nullptr) {
+            set_timeout(goodbye_timeout);
+            co_await stream_.tls()->async_shutdown(as_result);
+        }
+        if (next == Next::Linger) co_await discard_unread();
     }
-    if (next == Next::Linger) co_await discard_unread();
     deadline_.cancel();
-    socket_.shutdown(net::ip::tcp::socket::shutdown_both, ec);
+    stream_.socket().shutdown(net::ip::tcp::socket::shutdown_both, ec);
+}
+
+net::awaitable<bool> Session::shake_hands() {
+    if (stream_.tls() == nullptr) co_return true;
+    set_timeout(refuse_ ? refused_timeout : shared_.options.header_timeout);
+    const auto [ec] = co_await stream_.tls()->async_handshake(net::ssl::stream_base::server, as_result);
+    if (ec) log_event(LogLevel::Debug, "tls_handshake_failed", {{"remote", remote_}, {"reason", ec.message()}});
+    co_return !ec;
+}
+
+net::awaitable<Session::Next> Session::serve_requests() {
+    while (true) {
+        const bool arrived = co_await await_request();
+        if (!arrived) co_return Next::Close;
+        const Counted request(shared_.requests);
+        const Next next = co_await serve_one();
+        if (next != Next::Continue) co_return next;
+        if (shared_.draining) co_return Next::Close;
+    }
 }
 
 void Session::set_deadline(steady_clock::time_point when) {
@@ -111,7 +150,7 @@ void Session::set_deadline(steady_clock::time_point when) {
         // A handler that was already queued when the deadline moved finds it in the future.
         if (ec || !self || self->deadline_.expiry() > steady_clock::now()) return;
         self->timed_out_ = true;
-        self->socket_.cancel(ec);
+        self->stream_.socket().cancel(ec);
     });
 }
 
@@ -119,7 +158,7 @@ net::awaitable<bool> Session::await_request() {
     if (buffer_.size() > 0) co_return true;  // pipelined
     idle_ = true;
     set_timeout(refuse_ ? refused_timeout : shared_.options.idle_timeout);
-    const auto [ec, bytes] = co_await socket_.async_read_some(buffer_.prepare(chunk_bytes), as_result);
+    const auto [ec, bytes] = co_await stream_.async_read_some(buffer_.prepare(chunk_bytes), as_result);
     idle_ = false;
     buffer_.commit(bytes);
     co_return !ec;
@@ -129,7 +168,8 @@ net::awaitable<std::optional<Result<void>>> Session::read_header() {
     parser_.emplace();
     parser_->header_limit(static_cast<std::uint32_t>(shared_.options.max_header_bytes));
     parser_->body_limit(boost::none);  // bodies are counted in read_body()
-    set_timeout(refuse_ ? refused_timeout : shared_.options.header_timeout);
+    arriving_ = true;
+    set_timeout(refuse_ ? refused_timeout : shared_.draining ? draining_timeout : shared_.options.header_timeout);
     HeaderScan scan;
     beast::error_code parsed;
     while (true) {
@@ -139,13 +179,15 @@ net::awaitable<std::optional<Result<void>>> Session::read_header() {
         scan.consumed(used);
         if (parsed != beast::http::error::need_more) break;
         const auto room = buffer_.prepare(std::min(chunk_bytes, buffer_.max_size() - buffer_.size()));
-        const auto [ec, bytes] = co_await socket_.async_read_some(room, as_result);
+        const auto [ec, bytes] = co_await stream_.async_read_some(room, as_result);
         buffer_.commit(bytes);
         if (!ec) continue;
+        arriving_ = false;
         request_id_ = random_id();
-        if (timed_out_) co_return Result<void>(timeout_error());
+        if (timed_out_) co_return Result<void>(too_slow());
         co_return std::nullopt;
     }
+    arriving_ = false;
     request_id_ = request_id(parser_->get());
     if (parsed == beast::http::error::header_limit)
         co_return Result<void>(Error{ErrorCode::HeadersTooLarge, "the header section is over the limit"});
@@ -165,22 +207,40 @@ net::awaitable<Session::Next> Session::serve_one() {
         answer.reply = Reply::error(header->error());
     const bool keep_alive = answer.keep_alive && !shared_.draining;
     const bool unread = !*header || !parser_->is_done();
-    boost::json::object line{
-        {"request_id", request_id_},
-        {"method", std::string_view(parser_->get().method_string()).substr(0, logged_method_bytes)},
-        {"route", answer.route},
-        {"status", answer.reply.status},
-        {"code", answer.reply.code},
-        {"tenant", answer.tenant},
-        {"bytes", answer.reply.body.size()}};
-    const bool sent = co_await send(std::move(answer.reply), answer.head_only, keep_alive);
+    answer.body_bytes = answer.reply.body.size();
+    audit(answer);  // before anybody can see what came of it
+    const bool sent = co_await send(answer.reply, answer.head_only, keep_alive);
     const auto spent = std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - started);
+    boost::json::object line = describe(answer);
+    line.emplace("bytes", answer.body_bytes);
     line.emplace("microseconds", spent.count());
     log_event(LogLevel::Info, "request", line);
 
     if (!sent) co_return Next::Close;
     if (keep_alive) co_return Next::Continue;
     co_return unread ? Next::Linger : Next::Close;
+}
+
+boost::json::object Session::describe(const Answer& answer) const {
+    return {{"request_id", request_id_},
+            {"method", std::string_view(parser_->get().method_string()).substr(0, logged_method_bytes)},
+            {"route", answer.trace.route},
+            {"status", answer.reply.status},
+            {"code", answer.reply.code},
+            {"tenant", answer.trace.tenant}};
+}
+
+void Session::audit(const Answer& answer) const {
+    const Trace& trace = answer.trace;
+    // The operations' routes, which anybody may ask all the time, need no accounting for.
+    if (trace.tenant.empty() && answer.reply.status != 401) return;
+    boost::json::object line = describe(answer);
+    line.emplace("remote", remote_);
+    line.emplace("key_id", trace.key_id);
+    if (!trace.job_id.empty()) line.emplace("job_id", trace.job_id);
+    if (!trace.model.empty()) line.emplace("model", trace.model);
+    if (trace.batch_size > 0) line.emplace("batch_size", trace.batch_size);
+    shared_.audit.record("request", line);
 }
 
 net::awaitable<Session::Answer> Session::answer() {
@@ -195,10 +255,9 @@ net::awaitable<Session::Answer> Session::answer() {
         answer.reply = Reply::error(head.error());
         co_return answer;
     }
-    answer.tenant = head->tenant;
     answer.head_only = head->method == beast::http::verb::head;
     try {
-        answer.reply = co_await shared_.handlers.handle(*head, *this, answer.route);
+        answer.reply = co_await shared_.handlers.handle(*head, *this, answer.trace);
     } catch (const std::bad_alloc&) {
         answer.reply = Reply::error({ErrorCode::Overloaded, "out of memory; try again later"});
     } catch (const std::exception& fault) {
@@ -209,40 +268,46 @@ net::awaitable<Session::Answer> Session::answer() {
     co_return answer;
 }
 
-net::awaitable<bool> Session::send(Reply reply, bool head_only, bool keep_alive) {
+net::awaitable<bool> Session::send(Reply& reply, bool head_only, bool keep_alive) {
     beast::http::response<beast::http::string_body> message(static_cast<beast::http::status>(reply.status), 11);
     message.set(beast::http::field::server, "einfer");
     message.set("X-Request-ID", request_id_);
-    if (reply.status != 304) message.set(beast::http::field::content_type, "application/json");
+    const bool has_content = reply.status != 204 && reply.status != 304;
+    if (has_content) message.set(beast::http::field::content_type, "application/json");
     for (const auto& [name, value] : reply.headers) message.set(name, value);
     message.keep_alive(keep_alive);
-    if (reply.status != 304) message.content_length(reply.body.size());
+    if (has_content) message.content_length(reply.body.size());
     const auto slow = std::chrono::seconds(reply.body.size() / slowest_reader_bytes_per_second);
     set_timeout(shared_.options.write_timeout + slow);
     if (!head_only) message.body() = std::move(reply.body);
 
     beast::http::response_serializer<beast::http::string_body> serializer(message);
     if (head_only) {
-        const auto [ec, bytes] = co_await beast::http::async_write_header(socket_, serializer, as_result);
+        const auto [ec, bytes] = co_await beast::http::async_write_header(stream_, serializer, as_result);
         co_return !ec;
     }
-    const auto [ec, bytes] = co_await beast::http::async_write(socket_, serializer, as_result);
+    const auto [ec, bytes] = co_await beast::http::async_write(stream_, serializer, as_result);
     co_return !ec;
 }
 
 /// Closing with unread bytes would reset the connection, and the client might never see the reply.
 net::awaitable<void> Session::discard_unread() {
     beast::error_code ignored;
-    socket_.shutdown(net::ip::tcp::socket::shutdown_send, ignored);
+    stream_.socket().shutdown(net::ip::tcp::socket::shutdown_send, ignored);
     const auto deadline = steady_clock::now() + linger_time;
     std::size_t seen = 0;
     chunk_.resize(chunk_bytes);
     set_deadline(deadline);
     while (seen < linger_bytes) {
-        const auto [ec, bytes] = co_await socket_.async_read_some(net::buffer(chunk_), as_result);
+        const auto [ec, bytes] = co_await stream_.socket().async_read_some(net::buffer(chunk_), as_result);
         if (ec) break;
         seen += bytes;
     }
+}
+
+Error Session::too_slow() const {
+    if (shared_.draining) return {ErrorCode::ShuttingDown, "the server is shutting down"};
+    return {ErrorCode::RequestTimeout, "the request came too slowly; send it again"};
 }
 
 Result<void> Session::check_length(std::size_t limit) const {
@@ -277,8 +342,8 @@ net::awaitable<Result<void>> Session::receive_body(std::size_t limit,
                                                    const std::function<void(std::string_view)>& consume) {
     if (beast::iequals(parser_->get()[beast::http::field::expect], "100-continue") && buffer_.size() == 0) {
         static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-        const auto [ec, bytes] = co_await net::async_write(socket_, net::buffer(go_on), as_result);
-        if (ec) co_return timeout_error();
+        const auto [ec, bytes] = co_await net::async_write(stream_, net::buffer(go_on), as_result);
+        if (ec) co_return too_slow();
     }
     const auto deadline = steady_clock::now() + shared_.options.request_timeout;
     chunk_.resize(chunk_bytes);
@@ -288,9 +353,12 @@ net::awaitable<Result<void>> Session::receive_body(std::size_t limit,
         body.data = chunk_.data();
         body.size = chunk_.size();
         body.more = true;
-        set_deadline(std::min(deadline, steady_clock::now() + shared_.options.body_timeout));
-        const auto [ec, bytes] = co_await beast::http::async_read_some(socket_, buffer_, *parser_, as_result);
-        if (timed_out_) co_return timeout_error();
+        const auto patience = shared_.draining ? draining_timeout : shared_.options.body_timeout;
+        set_deadline(std::min(deadline, steady_clock::now() + patience));
+        arriving_ = true;
+        const auto [ec, bytes] = co_await beast::http::async_read_some(stream_, buffer_, *parser_, as_result);
+        arriving_ = false;
+        if (timed_out_) co_return too_slow();
         if (ec && ec != beast::http::error::need_buffer) co_return framing_error();
         const std::size_t got = chunk_.size() - body.size;
         total += got;
@@ -303,16 +371,17 @@ net::awaitable<Result<void>> Session::receive_body(std::size_t limit,
     co_return Result<void>();
 }
 
-net::awaitable<Result<void>> Session::submit(jobs::Submission submission) {
+net::awaitable<Result<jobs::Accepted>> Session::submit(jobs::Submission submission) {
     const auto initiate = [this](auto handler, jobs::Submission submitted) {
         // std::function wants a copyable target; the handler is moved out of it once.
         auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-        const auto resume = [shared, executor = socket_.get_executor()](Result<void> verdict) {
+        const auto resume = [shared, executor = stream_.get_executor()](Result<jobs::Accepted> verdict) {
             net::post(executor, [shared, verdict] { std::move (*shared)(verdict); });
         };
-        if (const auto admitted = shared_.service.submit(std::move(submitted), resume); !admitted) resume(admitted);
+        if (const auto admitted = shared_.service.submit(std::move(submitted), resume); !admitted)
+            resume(admitted.error());
     };
-    co_return co_await net::async_initiate<const net::use_awaitable_t<>, void(Result<void>)>(
+    co_return co_await net::async_initiate<const net::use_awaitable_t<>, void(Result<jobs::Accepted>)>(
         initiate, net::use_awaitable, std::move(submission));
 }
 
@@ -320,7 +389,7 @@ net::awaitable<void> Session::wait_until_final(std::string_view job_id, std::chr
     if (shared_.draining) co_return;
     wait_timer_.expires_after(std::min(at_most, shared_.options.max_wait));
     const auto wait =
-        shared_.service.when_final(job_id, [self = shared_from_this(), executor = socket_.get_executor()] {
+        shared_.service.when_final(job_id, [self = shared_from_this(), executor = stream_.get_executor()] {
             net::post(executor, [self] { self->wait_timer_.cancel(); });
         });
     deadline_.cancel();
@@ -328,8 +397,9 @@ net::awaitable<void> Session::wait_until_final(std::string_view job_id, std::chr
 }
 
 void Session::drain() {
-    net::post(socket_.get_executor(), [self = shared_from_this()] {
-        if (self->idle_) self->socket_.cancel();
+    net::post(stream_.get_executor(), [self = shared_from_this()] {
+        if (self->idle_) self->stream_.socket().cancel();
+        if (self->arriving_) self->set_timeout(draining_timeout);
         self->wait_timer_.cancel();
     });
 }

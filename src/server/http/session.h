@@ -1,9 +1,11 @@
 // One connection: reads requests, lets the handlers answer, writes replies, keeps the timeouts.
 #pragma once
 
+#include "server/audit_log.h"
 #include "server/http/exchange.h"
 #include "server/http/handlers.h"
 #include "server/http/options.h"
+#include "server/http/stream.h"
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -22,6 +24,7 @@ namespace einfer::server::http {
 struct SessionShared {
     InferenceService& service;
     Handlers handlers;
+    AuditLog& audit;
     const HttpOptions options;
     std::atomic<bool> draining{false};
     std::atomic<std::size_t> connections{0};
@@ -30,14 +33,17 @@ struct SessionShared {
 
 class Session final : public std::enable_shared_from_this<Session>, private Exchange {
 public:
-    /// `refuse`: the server has its maximum of connections; the first request is answered with OVERLOADED.
-    Session(boost::asio::ip::tcp::socket socket, SessionShared& shared, bool refuse);
+    /// `tls`: null for none. `refuse`: the server has its maximum of connections; the first request is answered with
+    /// OVERLOADED.
+    Session(boost::asio::ip::tcp::socket socket, std::shared_ptr<boost::asio::ssl::context> tls, SessionShared& shared,
+            bool refuse);
     ~Session() override;
 
     /// Serves until the connection ends. On the socket's executor, a strand.
     boost::asio::awaitable<void> run();
 
-    /// The server stops: closes an idle connection, ends a wait; a request under way is answered. Thread-safe.
+    /// The server stops: closes an idle connection, ends a wait; a request that has arrived is answered, one that
+    /// arrives too slowly is not waited for. Thread-safe.
     void drain();
 
 private:
@@ -46,12 +52,15 @@ private:
 
     struct Answer {
         Reply reply{};
-        std::string route = "-";  ///< its pattern, for the log
-        std::string tenant{};
+        std::size_t body_bytes = 0;
+        Trace trace{};
         bool head_only = false;
         bool keep_alive = false;
     };
 
+    /// True when there is nothing to do.
+    boost::asio::awaitable<bool> shake_hands();
+    boost::asio::awaitable<Next> serve_requests();
     boost::asio::awaitable<Next> serve_one();
     /// To the request whose header has been read.
     boost::asio::awaitable<Answer> answer();
@@ -64,21 +73,27 @@ private:
     void set_deadline(std::chrono::steady_clock::time_point when);
     void set_timeout(std::chrono::milliseconds from_now) { set_deadline(std::chrono::steady_clock::now() + from_now); }
 
-    boost::asio::awaitable<bool> send(Reply reply, bool head_only, bool keep_alive);
+    [[nodiscard]] boost::json::object describe(const Answer& answer) const;
+    void audit(const Answer& answer) const;
+    /// Takes the reply's body.
+    boost::asio::awaitable<bool> send(Reply& reply, bool head_only, bool keep_alive);
     boost::asio::awaitable<void> discard_unread();
 
     [[nodiscard]] Result<void> check_length(std::size_t limit) const override;
     boost::asio::awaitable<Result<void>> read_body(std::size_t limit,
                                                    std::function<void(std::string_view)> consume) override;
+    /// Why reading ended: the sender was too slow, or the server stops and does not wait.
+    [[nodiscard]] Error too_slow() const;
     boost::asio::awaitable<Result<void>> receive_body(std::size_t limit,
                                                       const std::function<void(std::string_view)>& consume);
     void wipe_buffers();
-    boost::asio::awaitable<Result<void>> submit(jobs::Submission submission) override;
+    boost::asio::awaitable<Result<jobs::Accepted>> submit(jobs::Submission submission) override;
     boost::asio::awaitable<void> wait_until_final(std::string_view job_id, std::chrono::seconds at_most) override;
 
     SessionShared& shared_;
     const bool refuse_;
-    boost::asio::ip::tcp::socket socket_;
+    Stream stream_;
+    const std::string remote_;
     boost::asio::steady_timer deadline_;
     bool timed_out_ = false;
     boost::beast::flat_buffer buffer_;
@@ -87,6 +102,7 @@ private:
     std::optional<Parser> parser_;
     std::string request_id_;
     bool idle_ = true;
+    bool arriving_ = false;
 };
 
 }  // namespace einfer::server::http

@@ -113,6 +113,49 @@ TEST(Reservation, MovesCarryTheBytes) {
     static_assert(!std::is_copy_constructible_v<Reservation> && !std::is_copy_assignable_v<Reservation>);
 }
 
+TEST(MemoryBudgetShare, TakesFromTheWholeAndGivesBack) {
+    MemoryBudget whole(1000);
+    MemoryBudget share(whole, 8);
+    {
+        Reservation reservation(share);
+        ASSERT_TRUE(reservation.grow(600));
+        EXPECT_EQ(share.used(), 600u);
+        EXPECT_EQ(whole.used(), 600u);
+    }
+    EXPECT_EQ(share.used(), 0u);
+    EXPECT_EQ(whole.used(), 0u);
+}
+
+TEST(MemoryBudgetShare, LeavesSomethingForTheNextOne) {
+    MemoryBudget whole(900);
+    MemoryBudget greedy(whole, 8), late(whole, 8);
+    while (greedy.try_take(1)) continue;
+    EXPECT_EQ(greedy.used(), 800u);
+    ASSERT_TRUE(late.try_take(50));
+    EXPECT_FALSE(greedy.try_take(1)) << "it has to shrink first";
+    greedy.give_back(800);
+    late.give_back(50);
+    EXPECT_EQ(whole.used(), 0u);
+}
+
+TEST(MemoryBudgetShare, SharesConvergeWhateverTheOrder) {
+    MemoryBudget whole(1700);
+    MemoryBudget one(whole, 8), two(whole, 8);
+    for (int i = 0; i < 10'000; ++i) (void)(i % 2 == 0 ? one : two).try_take(1);
+    EXPECT_EQ(one.used(), 800u);
+    EXPECT_EQ(two.used(), 800u);
+}
+
+TEST(MemoryBudgetShare, KeepsToTheWholeThoughOthersTakeFromIt) {
+    MemoryBudget whole(100);
+    MemoryBudget share(whole, 8);
+    ASSERT_TRUE(whole.try_take(95));
+    EXPECT_FALSE(share.try_take(6));
+    EXPECT_FALSE(share.try_take(SIZE_MAX));
+    EXPECT_TRUE(share.try_take(4));
+    EXPECT_EQ(whole.used(), 99u);
+}
+
 TEST(Reservation, WithoutABudgetEverythingIsGranted) {
     Reservation reservation;
     EXPECT_TRUE(reservation.grow(SIZE_MAX));

@@ -175,6 +175,9 @@ TEST(Client, SendsNothingForWrongArguments) {
          {Rows{}, Rows{{1, 2}}, Rows{{1, 2, 3}, {1, 2, 3, 4}}, Rows{{1, 2, 3}, {1, 2, nan}}, Rows{{1e30, 0, 0}}})
         EXPECT_EQ(error_of([&] { static_cast<void>(client.infer("small_linear", "", wrong)); }).kind(),
                   ErrorKind::InvalidArgument);
+    const auto second = error_of([&] { static_cast<void>(client.infer("small_linear", "", Rows{{1, 2, 3}, {1}})); });
+    EXPECT_EQ(second.row(), 1u);
+    EXPECT_EQ(std::string(second.what()).find("row 1 "), 0u);
     const auto unknown = error_of([&] { static_cast<void>(client.infer("small_linear", "2.0.0", rows)); });
     EXPECT_EQ(unknown.kind(), ErrorKind::InvalidArgument);
     EXPECT_NE(std::string(unknown.what()).find("it has: small_linear@1.0.0"), std::string::npos) << unknown.what();
@@ -184,13 +187,31 @@ TEST(Client, SendsNothingForWrongArguments) {
 
 TEST(Client, ChecksItsOptions) {
     for (const einfer::ClientOptions& options : {
-             einfer::ClientOptions{.server = "https://127.0.0.1"},
+             einfer::ClientOptions{.server = "ftp://127.0.0.1"},
+             einfer::ClientOptions{.api_key = "a b"},
+             einfer::ClientOptions{.api_key = "a\r\nX-Tenant-ID: y"},
+             einfer::ClientOptions{.api_key = std::string("a\0b", 3)},
+             einfer::ClientOptions{.api_key = "\xc3\xa4"},
+             einfer::ClientOptions{.api_key = std::string(1025, 'a')},
+             einfer::ClientOptions{.server = "http://einfer.example.org", .api_key = "sesame"},
+             einfer::ClientOptions{.server = "http://10.0.0.1", .api_key = "sesame"},
+             einfer::ClientOptions{.ca_file = "/dev/null"},
+             einfer::ClientOptions{.server = "https://127.0.0.1", .ca_file = "/dev/null"},
+             einfer::ClientOptions{.server = "https://127.0.0.1", .ca_file = "/no/such/file"},
+             einfer::ClientOptions{.server = "https://127.0.0.1", .client_certificate = "/no/such/file"},
+             einfer::ClientOptions{.server = "https://127.0.0.1", .client_key = "/no/such/file"},
+             einfer::ClientOptions{
+                 .server = "https://127.0.0.1", .client_certificate = "/dev/null", .client_key = "/dev/null"},
              einfer::ClientOptions{.tenant = "a b"},
              einfer::ClientOptions{.tenant = "a\r\nX: y"},
              einfer::ClientOptions{.call_timeout = 0ms},
              einfer::ClientOptions{.job_timeout = -1ms},
-         })
-        EXPECT_EQ(error_of([&] { einfer::Client client(options); }).kind(), ErrorKind::InvalidArgument);
+         }) {
+        const auto error = error_of([&] { einfer::Client client(options); });
+        EXPECT_EQ(error.kind(), ErrorKind::InvalidArgument);
+        EXPECT_EQ(std::string(error.what()).find("sesame"), std::string::npos);
+    }
+    const einfer::Client over_tls({.server = "https://einfer.example.org", .api_key = "sesame"});
     const einfer::Client forever(
         {.call_timeout = std::chrono::milliseconds::max(), .job_timeout = std::chrono::milliseconds::max()});
 }

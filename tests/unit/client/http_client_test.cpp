@@ -45,6 +45,8 @@ TEST(HttpClient, SendsWhatTheContractWants) {
     request.body = "{\"a\":1}";
     request.tenant = "clinic-7";
     request.request_id = "r1";
+    request.api_key = "sesame";
+    request.idempotency_key = "i1";
     request.wait = 30s;
     const auto reply = http.call(request);
     ASSERT_TRUE(reply) << reply.error().message;
@@ -58,7 +60,8 @@ TEST(HttpClient, SendsWhatTheContractWants) {
     EXPECT_EQ(seen.target, "/base/infer");
     EXPECT_EQ(seen.body, "{\"a\":1}");
     for (const char* field : {"host: 127.0.0.1:", "content-type: application/json\r\n", "content-length: 7\r\n",
-                              "x-tenant-id: clinic-7\r\n", "x-request-id: r1\r\n", "prefer: wait=30\r\n"})
+                              "x-tenant-id: clinic-7\r\n", "x-request-id: r1\r\n", "prefer: wait=30\r\n",
+                              "authorization: bearer sesame\r\n", "idempotency-key: i1\r\n"})
         EXPECT_NE(seen.head.find(std::string("\r\n") + field), std::string::npos) << field << " in " << seen.head;
     EXPECT_EQ(http.bytes_sent(), seen.head.size() + 2 + seen.body.size());
     EXPECT_GT(http.bytes_received(), 60u);
@@ -315,8 +318,105 @@ TEST(ServerApi, WaitsThroughARestartOfTheServer) {
     calls = 1;
     EXPECT_TRUE(api.submit("{}", 1000, std::chrono::steady_clock::now() + 30s));
     EXPECT_EQ(calls, 3);
+    calls = 2;
+    EXPECT_TRUE(api.models());
     calls = -1000;
-    EXPECT_FALSE(api.models());  // a server that is not there at first is said to be so at once
+    EXPECT_FALSE(api.models());
+    EXPECT_EQ(calls, -1000 + 4);  // on the kept connection, and three new ones
+}
+
+TEST(ServerApi, SaysAtOnceThatNobodyListens) {
+    ServerApi api(HttpClient(ServerUrl::parse(client_test::url_without_server()).value(), 5s, 5s), "", 10s);
+    const auto start = std::chrono::steady_clock::now();
+    EXPECT_EQ(api.models().error().kind, ErrorKind::Connection);
+    EXPECT_LT(std::chrono::steady_clock::now() - start, 200ms);
+}
+
+/// The value of a field of a request, as FakeServer notes it.
+std::string field_of(const SeenRequest& request, const std::string& name) {
+    const std::size_t at = request.head.find("\r\n" + name + ": ");
+    if (at == std::string::npos) return "";
+    const std::size_t begin = at + 2 + name.size() + 2;
+    return request.head.substr(begin, request.head.find('\r', begin) - begin);
+}
+
+TEST(ServerApi, RepeatsASubmissionUnderTheSameKey) {
+    // Reads the POST and is gone; says that it is full, and that the tenant was too quick; takes a while; answers.
+    int calls = 0;
+    const FakeServer server([&](const SeenRequest&, const FakeConnection& connection) {
+        switch (++calls) {
+            case 1: return false;
+            case 2:
+                return connection.reply(503, R"({"error":{"code":"OVERLOADED","message":"full"}})",
+                                        "Retry-After: 0\r\n");
+            case 3:
+                return connection.reply(429, R"({"error":{"code":"RATE_LIMITED","message":"slow"}})",
+                                        "Retry-After: 1\r\n");
+            case 4: connection.send("HTTP/1.1 202 Accepted\r\nContent-Le"); return false;
+            default: return connection.reply(202, "{}");
+        }
+    });
+    ServerApi api(client_for(server), "", 10s, "sesame");
+    const std::string body = "{\"a\":" + std::string(100'000, '1') + "}";
+    ASSERT_TRUE(api.submit(body, 1000, std::chrono::steady_clock::now() + 30s));
+    const auto seen = server.seen();
+    ASSERT_EQ(seen.size(), 5u);
+    const std::string key = field_of(seen.front(), "idempotency-key");
+    EXPECT_EQ(key.size(), 32u);
+    for (const SeenRequest& request : seen) {
+        EXPECT_EQ(request.method, "POST");
+        EXPECT_EQ(field_of(request, "idempotency-key"), key);
+        EXPECT_EQ(field_of(request, "authorization"), "bearer sesame");
+        EXPECT_EQ(request.body, body);
+    }
+    // Another submission is another job, whatever it holds; a GET has no key.
+    ASSERT_TRUE(api.submit(body, 1000, std::chrono::steady_clock::now() + 30s));
+    EXPECT_NE(field_of(server.seen().back(), "idempotency-key"), key);
+    ASSERT_TRUE(api.models());
+    EXPECT_EQ(field_of(server.seen().back(), "idempotency-key"), "");
+    EXPECT_EQ(field_of(server.seen().back(), "authorization"), "bearer sesame");
+}
+
+TEST(ServerApi, RepeatsASubmissionWhoseKeptConnectionEnded) {
+    const FakeServer server([&](const SeenRequest& request, const FakeConnection& connection) {
+        if (request.method == "GET") return connection.reply(200, "{}");
+        return request.connection > 1 && connection.reply(202, "{}");
+    });
+    ServerApi api(client_for(server), "", 10s);
+    ASSERT_TRUE(api.models());
+    ASSERT_TRUE(api.submit("{}", 1000, std::chrono::steady_clock::now() + 30s));
+    const auto seen = server.seen();
+    ASSERT_EQ(seen.size(), 3u);
+    EXPECT_NE(field_of(seen[1], "idempotency-key"), "");
+    EXPECT_EQ(field_of(seen[1], "idempotency-key"), field_of(seen[2], "idempotency-key"));
+}
+
+TEST(ServerApi, TakesAForgottenJobForFinal) {
+    for (const int status : {404, 410, 401, 403, 409, 500}) {
+        int calls = 0;
+        const FakeServer server([&](const SeenRequest&, const FakeConnection& connection) {
+            ++calls;
+            return connection.reply(status, R"({"error":{"code":"X","message":"gone"}})");
+        });
+        ServerApi api(client_for(server), "", 10s);
+        const auto deadline = std::chrono::steady_clock::now() + 30s;
+        EXPECT_EQ(api.wait_for_job("0123456789abcdef0123456789abcdef", 1000, deadline).error().http_status, status);
+        EXPECT_EQ(api.submit("{}", 1000, deadline).error().http_status, status);
+        EXPECT_EQ(calls, 2);
+    }
+}
+
+TEST(ServerApi, SaysHowLongItWasAskedToWait) {
+    const FakeServer server([&](const SeenRequest&, const FakeConnection& connection) {
+        return connection.reply(429, R"({"error":{"code":"RATE_LIMITED","message":"too many rows"}})",
+                                "Retry-After: 1800\r\n");
+    });
+    ServerApi api(client_for(server), "", 10s);
+    const auto refused = api.submit("{}", 1000, std::chrono::steady_clock::now() + 30s);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, "RATE_LIMITED");
+    EXPECT_EQ(refused.error().message, "too many rows (it asks to wait 1800 s)");
+    EXPECT_EQ(server.seen().size(), 1u);
 }
 
 }  // namespace

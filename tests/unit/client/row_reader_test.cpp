@@ -34,6 +34,7 @@ TEST(CsvRows, ReadsNumbers) {
         EXPECT_EQ(table.values, (std::vector<double>{1, 2.5, -3, 0.4})) << text;
     }
     EXPECT_EQ(read("7").values, std::vector<double>{7});
+    EXPECT_EQ(read("a,b\n1,2\n\n\"3\n\",4\n5,6\n").lines, (std::vector<std::size_t>{2, 4, 6}));
 }
 
 TEST(CsvRows, SaysWhereItIsWrong) {
@@ -67,6 +68,7 @@ TEST(JsonLines, ReadsArraysAndObjects) {
     EXPECT_EQ(table.format, RowFormat::JsonLines);
     EXPECT_EQ(table.dimension, 2u);
     EXPECT_EQ(table.values, (std::vector<double>{1, 2.5, -3, 0.4}));
+    EXPECT_EQ(table.lines, (std::vector<std::size_t>{1, 3}));
     EXPECT_EQ(read("[18446744073709551615]").values, std::vector<double>{18446744073709551615.0});
 }
 

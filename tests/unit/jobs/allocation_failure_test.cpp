@@ -39,7 +39,12 @@ TEST(AllocationFailure, AcceptedJobsComeToTheirEnd) {
     JobService service(open_store(directory), transform, options, system_now);
     ASSERT_TRUE(service.start());
     std::vector<Submission> sent;
-    for (std::size_t i = 0; i < 1000; ++i) sent.push_back(submission(100, i));
+    for (std::size_t i = 0; i < 1000; ++i) {
+        sent.push_back(submission(100, i));
+        if (i % 2 == 0) sent.back().idempotency_key = "idempotency key " + std::to_string(i % 300);
+        sent.back().batch_size = 1 + i % 9;
+        sent.back().quota = {.max_queued_jobs = 40 + i % 50, .max_stored_bytes = 50'000 + i};
+    }
     std::vector<std::atomic<bool>> accepted(sent.size());
     std::size_t admitted = 0;
     std::atomic<std::size_t> answered = 0;
@@ -47,8 +52,8 @@ TEST(AllocationFailure, AcceptedJobsComeToTheirEnd) {
     failing = true;
     for (std::size_t i = 0; i < sent.size(); ++i) {
         try {
-            const auto taken = service.submit(sent[i], [&, i](const Result<void>& written) {
-                accepted[i] = written.has_value();
+            const auto taken = service.submit(sent[i], [&, i](const Result<Accepted>& written) {
+                accepted[i] = written && !written->repeated;
                 ++answered;
             });
             if (taken) ++admitted;

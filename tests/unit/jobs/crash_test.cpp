@@ -51,7 +51,7 @@ void tell(int pipe, char what, const std::string& id) {
     if (!service.start()) _exit(2);
     for (;;) {
         const std::string id = random_id();
-        const auto taken = service.submit(submission_of(id), [pipe, id](const Result<void>& written) {
+        const auto taken = service.submit(submission_of(id), [pipe, id](const Result<Accepted>& written) {
             if (written) tell(pipe, 'a', id);
         });
         if (!taken) std::this_thread::sleep_for(std::chrono::microseconds(500));

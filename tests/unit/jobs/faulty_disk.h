@@ -17,6 +17,7 @@ public:
         WriteFails,  ///< every write is an I/O error
         SyncFails,   ///< data is taken, and fsync fails
         ReadFails,
+        SyncHangs,  ///< fsync does not return before the fault is over
     };
 
     FaultyDisk() : real_(sqlite3_vfs_find(nullptr)), vfs_(*real_) {
@@ -35,7 +36,12 @@ public:
     FaultyDisk(const FaultyDisk&) = delete;
     FaultyDisk& operator=(const FaultyDisk&) = delete;
 
-    void set(Fault now) { fault() = now; }
+    void set(Fault now) {
+        fault() = now;
+        fault().notify_all();
+    }
+    /// Until a sync hangs.
+    void wait_until_hanging() { hanging().wait(false); }
 
 private:
     /// What SQLite allocates for a file: this, and the real VFS's own part behind it.
@@ -48,6 +54,10 @@ private:
     };
     static std::atomic<Fault>& fault() {
         static std::atomic<Fault> current{Fault::None};
+        return current;
+    }
+    static std::atomic<bool>& hanging() {
+        static std::atomic<bool> current{false};
         return current;
     }
     static sqlite3_file* real(sqlite3_file* file) { return static_cast<File*>(static_cast<void*>(file))->real(); }
@@ -79,6 +89,12 @@ private:
             };
             m.xSync = [](sqlite3_file* f, int flags) -> int {
                 if (fault() == Fault::SyncFails) return SQLITE_IOERR_FSYNC;
+                if (fault() == Fault::SyncHangs) {
+                    hanging() = true;
+                    hanging().notify_all();
+                    fault().wait(Fault::SyncHangs);
+                    hanging() = false;
+                }
                 return real(f)->pMethods->xSync(real(f), flags);
             };
             m.xTruncate = [](sqlite3_file* f, sqlite3_int64 n) { return real(f)->pMethods->xTruncate(real(f), n); };

@@ -2,6 +2,8 @@
 #include "jobs/ready_queue.h"
 #include "unit/jobs/support.h"
 
+#include <list>
+#include <random>
 #include <thread>
 
 namespace einfer::jobs::test {
@@ -113,6 +115,111 @@ TEST(ReadyQueue, ASuspectRunsAlone) {
     two.get();
     EXPECT_EQ(order,
               (std::vector<std::string>{"end innocent", "begin suspect", "end suspect", "begin next", "end next"}));
+}
+
+/// Queues "a1", "a2", "b1", …: the letter is the tenant.
+void queue_up(ReadyQueue& queue, std::initializer_list<const char*> ids) {
+    for (const char* id : ids) {
+        ASSERT_NE(queue.announce(), Place::Closed);
+        auto one = node(id);
+        one.front().tenant = id[0];
+        queue.arrive(std::move(one));
+    }
+}
+
+std::vector<std::string> take_all(ReadyQueue& queue, std::size_t count) {
+    std::vector<std::string> order;
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto taken = queue.take();
+        order.push_back(id_of(taken));
+        EXPECT_TRUE(taken.front().behind.empty());
+        queue.release(taken);
+    }
+    return order;
+}
+
+using Order = std::vector<std::string>;
+
+TEST(ReadyQueue, TenantsAreServedInTurn) {
+    ReadyQueue queue;
+    queue.open();
+    queue_up(queue, {"a1", "a2", "a3", "a4", "b1", "c1", "c2"});
+    EXPECT_EQ(take_all(queue, 2), (Order{"a1", "b1"}));
+    queue_up(queue, {"b2", "d1"});
+    EXPECT_EQ(take_all(queue, 7), (Order{"c1", "a2", "b2", "d1", "c2", "a3", "a4"}));
+}
+
+TEST(ReadyQueue, OneJobWaitsForOneTurnOfATenantWithMany) {
+    ReadyQueue queue;
+    queue.open();
+    for (int i = 0; i < 200; ++i) queue_up(queue, {"a"});
+    const auto under_way = queue.take();
+    queue_up(queue, {"b"});
+    EXPECT_EQ(take_all(queue, 2), (Order{"a", "b"}));
+    for (int i = 0; i < 50; ++i) {
+        queue_up(queue, {"c"});
+        EXPECT_EQ(take_all(queue, 2), (Order{"a", "c"}));
+    }
+}
+
+// The order of all jobs, against a plain model.
+TEST(ReadyQueue, AnyHistoryIsInTurnAndInOrder) {
+    std::minstd_rand random(11);
+    ReadyQueue queue;
+    queue.open();
+    std::list<std::pair<std::string, std::list<std::string>>> turns;
+    std::size_t waiting = 0;
+    for (int step = 0; step < 5000; ++step) {
+        if (random() % 100 < 51 || waiting == 0) {
+            const std::string tenant(1, static_cast<char>('a' + random() % 6)), id = tenant + std::to_string(step);
+            queue_up(queue, {id.c_str()});
+            auto found = std::find_if(turns.begin(), turns.end(), [&](auto& turn) { return turn.first == tenant; });
+            if (found == turns.end()) found = turns.insert(turns.end(), {tenant, {}});
+            found->second.push_back(id);
+            ++waiting;
+        } else {
+            auto turn = std::move(turns.front());
+            turns.pop_front();
+            ASSERT_EQ(take_all(queue, 1), Order{turn.second.front()});
+            turn.second.pop_front();
+            if (!turn.second.empty()) turns.push_back(std::move(turn));
+            --waiting;
+        }
+    }
+}
+
+TEST(ReadyQueue, ASuspectRunsAloneAmongTenants) {
+    ReadyQueue queue;
+    queue.recover({.id = "a1", .tenant = "a"});
+    queue.recover({.id = "a2", .tenant = "a", .attempt = 1, .suspect = true});
+    queue.recover({.id = "b1", .tenant = "b"});
+    queue.open();
+    auto first = queue.take(), second = queue.take();
+    EXPECT_EQ(id_of(first), "a1");
+    EXPECT_EQ(id_of(second), "b1") << "the suspect is behind a1";
+    auto suspect = std::async(std::launch::async, [&] { return queue.take(); });
+    queue_up(queue, {"c1"});
+    queue.release(first);
+    queue.release(second);
+    const auto alone = suspect.get();
+    EXPECT_EQ(id_of(alone), "a2");
+    auto next = std::async(std::launch::async, [&] { return id_of(queue.take()); });
+    EXPECT_EQ(next.wait_for(std::chrono::milliseconds(20)), std::future_status::timeout);
+    queue.release(alone);
+    EXPECT_EQ(next.get(), "c1");
+}
+
+TEST(ReadyQueue, StopKeepsWhatIsClaimedBehindWhatIsNot) {
+    ReadyQueue queue;
+    queue.open();
+    queue_up(queue, {"a1", "a2", "b1"});
+    ASSERT_EQ(queue.announce(), Place::Queued);
+    auto claimed = node("a3", true);
+    claimed.front().tenant = 'a';
+    queue.arrive(std::move(claimed));
+    queue.stop();
+    EXPECT_EQ(take_all(queue, 1), Order{"a3"});
+    EXPECT_TRUE(queue.take().empty());
 }
 
 TEST(ReadyQueue, PutBackGoesToTheEndUnclaimed) {

@@ -63,7 +63,7 @@ TEST_F(Restart, StopEndsRunningJobsAndLeavesQueuedOnes) {
     std::vector<std::future<void>> stops;
     for (int i = 0; i < 2; ++i) stops.push_back(std::async(std::launch::async, [&] { service->stop(); }));
     for (;;) {
-        const auto taken = service->submit(submission(), [](const Result<void>&) {});
+        const auto taken = service->submit(submission(), [](const Result<Accepted>&) {});
         if (!taken && taken.error().code == ErrorCode::ShuttingDown) break;
         std::this_thread::yield();
     }
@@ -92,7 +92,7 @@ TEST_F(Restart, EveryCallbackComesBeforeStopReturns) {
         std::atomic<int> taken = 0, called = 0;
         auto sender = std::async(std::launch::async, [&] {
             for (;;) {
-                const auto result = service->submit(submission(5000), [&](const Result<void>&) { ++called; });
+                const auto result = service->submit(submission(5000), [&](const Result<Accepted>&) { ++called; });
                 if (result) ++taken;
                 if (!result && result.error().code == ErrorCode::ShuttingDown) return;
             }

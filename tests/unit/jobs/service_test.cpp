@@ -75,6 +75,29 @@ TEST_F(Service, OneWorkerKeepsTheOrder) {
     EXPECT_EQ(order, ids);
 }
 
+TEST_F(Service, ManyJobsOfOneTenantDoNotHoldUpAnother) {
+    std::vector<std::string> order;
+    JobService& service = start([&](const Job& job, const Bytes& inputs) {
+        order.push_back(job.submission.id);
+        gate_.pass(job.submission.id);
+        return transform(job, inputs);
+    });
+    std::vector<std::string> ids;
+    for (int i = 0; i < 200; ++i) {
+        Submission sent = submission();
+        ids.push_back(sent.id);
+        ASSERT_TRUE(submit(service, std::move(sent)));
+    }
+    ASSERT_TRUE(gate_.wait_for(ids[0]));
+    Submission other = submission();
+    other.tenant = "bob";
+    ASSERT_TRUE(submit(service, other));
+    gate_.open();
+    for (const auto& id : ids) ASSERT_TRUE(wait_final(service, id));
+    service.stop();
+    EXPECT_EQ(std::find(order.begin(), order.end(), other.id) - order.begin(), 2);
+}
+
 TEST_F(Service, AdmissionIsBoundedInCount) {
     ServiceOptions options;
     options.max_queued_jobs = 3;
@@ -157,7 +180,7 @@ TEST_F(Service, FaultySubmissionsAreRefused) {
 TEST_F(Service, ACallbackThatThrowsHarmsNobody) {
     JobService& service = start();
     const Submission sent = submission();
-    ASSERT_TRUE(service.submit(sent, [](const Result<void>&) { throw std::runtime_error("careless"); }));
+    ASSERT_TRUE(service.submit(sent, [](const Result<Accepted>&) { throw std::runtime_error("careless"); }));
     const Submission next = submission();
     ASSERT_TRUE(submit(service, next));
     for (const auto& id : {sent.id, next.id}) ASSERT_TRUE(wait_final(service, id));

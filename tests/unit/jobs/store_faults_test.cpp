@@ -50,6 +50,21 @@ TEST_F(StoreFaults, AFailingReadIsOverloadToo) {
     EXPECT_EQ(**store_->inputs(sent.id), *sent.inputs);
 }
 
+TEST_F(StoreFaults, AReadDoesNotWaitForACommit) {
+    const Submission before = submission(1000), after = submission(1000);
+    ASSERT_TRUE(apply(*store_, Insert{before}));
+    disk_.set(Fault::SyncHangs);
+    auto commit = std::async(std::launch::async, [&] { return apply(*store_, Insert{after}).has_value(); });
+    disk_.wait_until_hanging();
+    EXPECT_TRUE(store_->find(before.id, "alice"));
+    EXPECT_TRUE(store_->inputs(before.id));
+    EXPECT_TRUE(store_->load(before.id));
+    EXPECT_EQ(store_->find(after.id, "alice").error().code, ErrorCode::UnknownJob) << "not before it is on disk";
+    disk_.set(Fault::None);
+    EXPECT_TRUE(commit.get());
+    EXPECT_TRUE(store_->find(after.id, "alice"));
+}
+
 TEST_F(StoreFaults, NoMemoryIsOverload) {
     const Submission sent = submission(std::size_t{8} << 20);
     sqlite3_hard_heap_limit64(sqlite3_memory_used() + (1 << 20));

@@ -110,7 +110,7 @@ inline std::unique_ptr<SqliteStore> open_store(const TempDirectory& directory, C
 }
 
 /// Applies one write, and flattens the two layers of its result.
-inline Result<void> apply(SqliteStore& store, SqliteStore::Write write) {
+inline Result<SqliteStore::Written> apply(SqliteStore& store, SqliteStore::Write write) {
     auto results = store.apply(std::span(&write, 1));
     if (!results) return results.error();
     return results->front();
@@ -142,11 +142,12 @@ protected:
 };
 
 /// Submits, and waits for the commit.
-inline Result<void> submit(JobService& service, Submission job) {
-    auto written = std::make_shared<std::promise<Result<void>>>();
+inline Result<Accepted> submit(JobService& service, Submission job) {
+    auto written = std::make_shared<std::promise<Result<Accepted>>>();
     auto future = written->get_future();
-    auto refused = service.submit(std::move(job), [written](Result<void> result) { written->set_value(result); });
-    if (!refused) return refused;
+    auto refused =
+        service.submit(std::move(job), [written](Result<Accepted> result) { written->set_value(std::move(result)); });
+    if (!refused) return refused.error();
     if (future.wait_for(patience) != std::future_status::ready) throw std::runtime_error("the commit does not come");
     return future.get();
 }

@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <functional>
 #include <limits>
 
@@ -167,6 +168,12 @@ TEST(ModelFault, IsFoundAndNamed) {
         EXPECT_EQ(fault->field, each.field) << each.name;
         EXPECT_FALSE(fault->reason.empty()) << each.name;
     }
+}
+
+TEST(ModelDescription, NegativeZeroKeepsItsSign) {
+    ModelDescription model = small_model();
+    model.bias = -0.0;
+    EXPECT_TRUE(std::signbit(protocol::model_from_json(protocol::to_json(model)).bias));
 }
 
 }  // namespace

@@ -58,14 +58,15 @@ protected:
 
     /// Uploads and submits; the job's id after it is on disk, or the error.
     static Result<std::string> submit(InferenceService& service, const RequestBody& body) {
-        server::InferUpload upload = service.begin_upload();
+        const auto memory = service.memory_of("alice");
+        server::InferUpload upload = service.begin_upload(*memory);
         upload.feed(body.text());
         auto submission = upload.finish("alice");
         if (!submission) return submission.error();
         const std::string id = submission->id;
-        std::promise<Result<void>> done;
-        const auto admitted =
-            service.submit(*std::move(submission), [&](Result<void> result) { done.set_value(result); });
+        std::promise<Result<jobs::Accepted>> done;
+        const auto admitted = service.submit(*std::move(submission),
+                                             [&](Result<jobs::Accepted> result) { done.set_value(std::move(result)); });
         if (!admitted) return admitted.error();
         auto stored = done.get_future();
         if (stored.wait_for(patience) != std::future_status::ready) return Error{ErrorCode::Internal, "hangs"};
@@ -224,7 +225,7 @@ protected:
         probe.id = random_id();
         probe.tenant = "probe";
         probe.inputs = std::make_shared<const jobs::Bytes>(1);
-        return code_of(service.submit(std::move(probe), [](const Result<void>&) {})) != "SHUTTING_DOWN";
+        return code_of(service.submit(std::move(probe), [](const Result<jobs::Accepted>&) {})) != "SHUTTING_DOWN";
     }
 
     const keys::Session session = make_session(make_context(4096, {36, 36, 37}), EncryptionMode::Symmetric);

@@ -138,5 +138,18 @@ TEST(SecretKey, LeavesNothingInMemory) {
 
 #endif
 
+TEST(SecretKey, WhatOnlyBeginsLikeOneGivesNoWarning) {
+    // The nested header of a secret key, wrong in its size and in its major version.
+    for (const auto& [size, major] : {std::pair{17, 4}, std::pair{16, 3}}) {
+        Bytes bytes = CiphertextFields{}.serialize();
+        patch<std::uint16_t>(bytes, 16 + 48, 0xA15E);
+        bytes[16 + 50] = static_cast<std::uint8_t>(size);
+        bytes[16 + 51] = static_cast<std::uint8_t>(major);
+        const auto result = parse_every_way(bytes, small_limits());
+        EXPECT_EQ(verdict(result), invalid_ciphertext);
+        EXPECT_FALSE(warns(result));
+    }
+}
+
 }  // namespace
 }  // namespace einfer::test

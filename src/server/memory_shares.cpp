@@ -1,0 +1,28 @@
+#include "server/memory_shares.h"
+
+namespace einfer::server {
+namespace {
+
+/// One tenant alone may use 8/9 of the whole, two 8/17 each: whoever comes next finds a part that is free.
+constexpr std::size_t greed = 8;
+
+}  // namespace
+
+std::shared_ptr<MemoryBudget> MemoryShares::of(std::string_view tenant) {
+    const std::scoped_lock lock(mutex_);
+    std::string name(tenant);
+    if (const auto found = shares_.find(name); found != shares_.end())
+        if (auto share = found->second.lock()) return share;
+    const auto forget = [this, name](MemoryBudget* share) {
+        delete share;
+        const std::scoped_lock forget_lock(mutex_);
+        // Another one may have been made since the last holder let go.
+        if (const auto found = shares_.find(name); found != shares_.end() && found->second.expired())
+            shares_.erase(found);
+    };
+    std::shared_ptr<MemoryBudget> share(new MemoryBudget(whole_, greed), forget);
+    shares_[std::move(name)] = share;
+    return share;
+}
+
+}  // namespace einfer::server
