@@ -4,6 +4,7 @@
 #include "inference/clear_evaluator.h"
 #include "inference/packed_inputs.h"
 #include "protocol/messages.h"
+#include "server/log.h"
 #include "wire/encryption_parameters.h"
 
 #include <cmath>
@@ -127,12 +128,18 @@ Result<std::string> InferenceService::keys(std::uint8_t seal_minor) const {
 }
 
 Result<void> InferenceService::submit(jobs::Submission submission, std::function<void(Result<jobs::Accepted>)> done) {
-    return jobs_->submit(std::move(submission), std::move(done));
+    return jobs_->submit(std::move(submission), [this, done = std::move(done)](Result<jobs::Accepted> result) {
+        if (!result) report_store();
+        done(std::move(result));
+    });
 }
 
 Result<JobDocument> InferenceService::job(std::string_view id, std::string_view tenant) {
     const auto found = jobs_->find(id, tenant);
-    if (!found) return found.error();
+    if (!found) {
+        report_store();
+        return found.error();
+    }
     const std::span<const std::uint8_t> payload =
         found->outcome ? std::span<const std::uint8_t>(found->outcome->result) : std::span<const std::uint8_t>();
     return JobDocument{protocol::job_body(message_of(*found), payload), jobs::is_final(found->state)};
@@ -190,6 +197,16 @@ jobs::Outcome InferenceService::evaluate(const jobs::Job& job, const jobs::Bytes
     outcome.result = *std::move(result);
     outcome.error_bound = (*model)->plan.error_bound;
     return outcome;
+}
+
+void InferenceService::report_store() {
+    std::string text = jobs_->store_diagnostic();
+    {
+        const std::scoped_lock lock(report_mutex_);
+        if (text == reported_) return;
+        reported_ = text;
+    }
+    log_event(LogLevel::Error, "store_failed", {{"reason", text}});
 }
 
 void InferenceService::stop() {

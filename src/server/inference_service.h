@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 
 namespace einfer::server {
@@ -77,6 +78,8 @@ public:
 
 private:
     InferenceService(std::unique_ptr<Catalog> catalog, ServiceOptions options);
+    /// Logs what the store says about its latest failure, once.
+    void report_store();
     [[nodiscard]] jobs::Outcome evaluate(const jobs::Job& job, const jobs::Bytes& inputs) const;
 
     std::unique_ptr<Catalog> catalog_;
@@ -86,6 +89,8 @@ private:
     std::atomic<bool> prepared_{false};
     std::atomic<bool> shutting_down_{false};
     std::unique_ptr<jobs::JobService> jobs_;
+    std::mutex report_mutex_;
+    std::string reported_;
 };
 
 /// The entity tag of `body`.

@@ -220,7 +220,7 @@ def test_a_tenant_that_may_not(guarded_server: Server, method: str, target: str)
 
 
 def test_every_documented_status_has_been_walked() -> None:
-    """But for 500, which needs a fault of the server, 413 where no body is read, and what tests/e2e/test_tenants.py asks."""
+    """But for 500, which needs a fault of the server and what tests/e2e/test_tenants.py asks."""
     walked: dict[str, set[int]] = {}
     for step in STEPS:
         operation = contract.operation_of(step.described_by, step.target)
@@ -230,12 +230,11 @@ def test_every_documented_status_has_been_walked() -> None:
         for method, operation in item.items():
             name = operation["operationId"]
             missing = {int(status) for status in operation["responses"]} - walked[name] - in_tests.get(name, set())
-            assert missing <= {401, 403, 408, 429, 500, 503} | ({413} if method == "get" else set()), name
+            assert missing <= {401, 403, 408, 429, 500, 503} , name
 
 
 FAULTLESS = {"getHealth", "getReady", "listModels", "listKeys", "getContract", "inferPlain"}  # touch nothing that can fail
-BODILESS = {"getHealth", "getReady", "listModels", "listKeys", "getContract", "getJob"}  # whose bodies nobody reads
-NOT_PROVOKED = {(name, 500) for name in FAULTLESS} | {(name, 413) for name in BODILESS}
+NOT_PROVOKED = {(name, 500) for name in FAULTLESS}
 
 
 def test_every_documented_response_has_been_provoked() -> None:
