@@ -4,7 +4,10 @@
 #include "einfer_version.h"
 #include "server/http/server.h"
 
+#include <fcntl.h>
+#include <malloc.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdlib>
@@ -81,16 +84,31 @@ sigset_t block_signals() {
     return signals;
 }
 
-/// A signal that stops the server; SIGHUP calls `reload`.
-template <class Reload>
-int wait_for_stop(const sigset_t& signals, Reload reload) {
+/// A signal that stops the server; SIGHUP calls `reload`, and `look_after` is called every few seconds.
+template <class Reload, class LookAfter>
+int wait_for_stop(const sigset_t& signals, Reload reload, LookAfter look_after) {
+    constexpr timespec pause{5, 0};
     while (true) {
-        int signal = 0;
-        sigwait(&signals, &signal);
-        if (signal != SIGHUP) return signal;
-        reload();
+        const int signal = sigtimedwait(&signals, nullptr, &pause);
+        if (signal == SIGTERM || signal == SIGINT) return signal;
+        if (signal == SIGHUP) reload();
+        look_after();
     }
 }
+
+/// Gives the memory of a crowd that is gone back to the system; the allocator would keep it.
+class MemoryKeeper {
+public:
+    void look_after(const InferenceService& service) {
+        const bool busy = service.memory_in_use() > 0 || service.load().unfinished_jobs > 0;
+        if (busy || service.uploads() == trimmed_at_) return;
+        trimmed_at_ = service.uploads();
+        malloc_trim(0);
+    }
+
+private:
+    std::uint64_t trimmed_at_ = 0;
+};
 
 /// What the operator may change while the server runs. What is bad is reported, and the old one stays.
 void reload(Tenants& tenants, HttpServer& http, AuditLog& audit) {
@@ -108,9 +126,15 @@ void reload(Tenants& tenants, HttpServer& http, AuditLog& audit) {
     audit.record(good ? "reloaded" : "reload_failed", line);
 }
 
-int serve(einfer::server_app::Options options) {
+/// A descriptor that is closed would be the next file that is opened, and the log would be written into it.
+void open_standard_descriptors() {
+    int opened = 0;
+    while (opened >= 0 && opened <= STDERR_FILENO) opened = ::open("/dev/null", O_RDWR);
+    if (opened > STDERR_FILENO) ::close(opened);
+}
+
+int serve(einfer::server_app::Options options, const sigset_t& signals) {
     if (options.new_api_key) return print_new_api_key();
-    const sigset_t signals = block_signals();
     auto catalog = Catalog::load(options.models);
     if (!catalog) return fail("models directory " + options.models.string() + ": " + catalog.error().to_string());
     if (options.check) {
@@ -145,10 +169,13 @@ int serve(einfer::server_app::Options options) {
         log_event(LogLevel::Info, "ready");
     });
 
-    const int signal = wait_for_stop(signals, [&] { reload(**tenants, http, **audit); });
+    MemoryKeeper keeper;
+    const int signal = wait_for_stop(
+        signals, [&] { reload(**tenants, http, **audit); }, [&] { keeper.look_after(**service); });
     log_event(LogLevel::Info, "stopping", {{"signal", std::string_view(signal == SIGINT ? "SIGINT" : "SIGTERM")}});
     std::thread impatience([&] {
-        wait_for_stop(signals, [] {});
+        wait_for_stop(
+            signals, [] {}, [] {});
         std::_Exit(128 + signal);  // a second signal: at once; accepted jobs are on disk
     });
     impatience.detach();
@@ -163,11 +190,13 @@ int serve(einfer::server_app::Options options) {
 }  // namespace
 
 int main(int argc, char** argv) try {
+    const sigset_t signals = block_signals();  // first of all: a reload may be asked for at any time
+    open_standard_descriptors();
     auto parsed = einfer::server_app::parse_options(argc, argv);
     if (const int* exit_code = std::get_if<int>(&parsed)) return *exit_code;
     auto& options = std::get<einfer::server_app::Options>(parsed);
     einfer::server::configure_log(options.log_level, options.log_format);
-    return serve(std::move(options));
+    return serve(std::move(options), signals);
 } catch (const std::exception& fault) {
     return fail(fault.what());
 }

@@ -169,11 +169,22 @@ std::vector<std::string> arguments(CLI::App& app, int argc, char** argv) {
             return argument == name || argument.starts_with(name + '=');
         });
         if (given) continue;
-        if (const char* value = std::getenv(environment_name(name).c_str()))
-            all.insert(all.begin(), name + '=' + value);
+        const char* const value = std::getenv(environment_name(name).c_str());
+        if (value == nullptr) continue;
+        if (*value == '\0')
+            throw CLI::ValidationError(environment_name(name) + " is empty; unset it or give it a value");
+        all.insert(all.begin(), name + '=' + value);
     }
     std::reverse(all.begin(), all.end());
     return all;
+}
+
+/// An option that was set and says nothing would leave the server more open than was meant.
+void refuse_empty_values(const CLI::App& app) {
+    for (const CLI::Option* option : app.get_options())
+        for (const std::string& value : option->results())
+            if (value.empty())
+                throw CLI::ValidationError(option->get_name() + " is empty; leave it out or give it a value");
 }
 
 }  // namespace
@@ -300,6 +311,7 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
 
     try {
         app.parse(arguments(app, argc, argv));
+        refuse_empty_values(app);
     } catch (const CLI::ParseError& fault) {
         return app.exit(fault) == 0 ? 0 : 2;
     }

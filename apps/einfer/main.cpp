@@ -50,6 +50,9 @@ std::chrono::milliseconds seconds_option(double seconds) {
     return std::chrono::milliseconds(static_cast<std::chrono::milliseconds::rep>(seconds * 1000));
 }
 
+/// Said and empty, it would leave the client more open than was meant.
+const CLI::Validator names_a_file([](const std::string& text) { return text.empty() ? "names no file" : ""; }, "");
+
 /// Options that every command has. The values live as long as the App.
 struct ConnectionOptions {
     void add_to(CLI::App& command, ClientOptions& client, bool with_tenant) {
@@ -59,13 +62,17 @@ struct ConnectionOptions {
         command
             .add_option("--api-key-file", api_key_file,
                         "file with the API key; only sent over https, or to this machine")
-            ->envname("EINFER_API_KEY_FILE");
+            ->envname("EINFER_API_KEY_FILE")
+            ->check(names_a_file);
         command.add_option("--ca-file", client.ca_file, "for https: whom to trust (PEM) instead of the system's CAs")
-            ->envname("EINFER_CA_FILE");
+            ->envname("EINFER_CA_FILE")
+            ->check(names_a_file);
         command.add_option("--client-cert", client.client_certificate, "for https: certificate to show (PEM)")
-            ->envname("EINFER_CLIENT_CERT");
+            ->envname("EINFER_CLIENT_CERT")
+            ->check(names_a_file);
         command.add_option("--client-key", client.client_key, "its private key (PEM, unencrypted)")
-            ->envname("EINFER_CLIENT_KEY");
+            ->envname("EINFER_CLIENT_KEY")
+            ->check(names_a_file);
         command.add_option("--timeout", call_seconds, "longest time for one exchange with the server, in seconds")
             ->check(CLI::Range(1.0, 86400.0))
             ->capture_default_str();

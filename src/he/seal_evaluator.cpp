@@ -33,6 +33,8 @@ Result<Ciphertext> guarded(const Context& context, Operation operation) {
         if (result.is_transparent())
             return Error{ErrorCode::InvalidCiphertext, "the inputs cancel: the result would be transparent"};
         return from_seal(context, result);
+    } catch (const std::bad_alloc&) {
+        throw;
     } catch (const std::exception&) {
         return Error{ErrorCode::Internal, "the evaluation failed"};
     }

@@ -48,6 +48,8 @@ struct Submission {
     /// Names the job among its tenant's, as long as the store knows the job at all; empty: none. At most 255 bytes.
     std::string idempotency_key{};
     Quota quota{};  ///< at the time of the request; not stored
+    /// Why the caller refuses the job, if it does: then only a repetition of an earlier one is answered. Not stored.
+    std::optional<Error> refusal{};
 };
 
 /// What came of a submission.

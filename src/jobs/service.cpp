@@ -128,6 +128,7 @@ Result<void> JobService::Impl::submit(Submission submission, Done done) {
     const std::string tenant = submission.tenant;
     const std::size_t bytes = submission.inputs->size();
     const Quota quota = submission.quota;
+    const std::optional<Error> refusal = submission.refusal;
     ReadyQueue::Node node;
     node.push_back({.id = id, .tenant = tenant, .inputs = submission.inputs});
     Submission observed = submission;
@@ -141,7 +142,11 @@ Result<void> JobService::Impl::submit(Submission submission, Done done) {
     node.front().attempt = insert.claimed ? 1 : 0;
     bool admitted = false;
     try {
-        if (auto admission = unfinished_.admit(id, tenant, bytes, quota.max_queued_jobs); !admission) {
+        const auto admit = [&]() -> Result<void> {
+            if (refusal) return *refusal;
+            return unfinished_.admit(id, tenant, bytes, quota.max_queued_jobs);
+        };
+        if (auto admission = admit(); !admission) {
             if (!insert.submission.idempotency_key.empty()) {
                 insert.refusal = std::move(admission).error();
                 look_up(std::move(insert), std::move(done));
@@ -278,6 +283,8 @@ std::optional<Outcome> JobService::Impl::evaluate(Ready& job) {
     observe(Event::Started, *stored);
     try {
         return evaluate_(*stored, **inputs);
+    } catch (const std::bad_alloc&) {
+        throw;  // another attempt, a little later
     } catch (...) {
         return failure("the evaluation failed");
     }

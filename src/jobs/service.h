@@ -31,7 +31,7 @@ struct ServiceOptions {
 };
 
 /// Evaluates one job. Runs on a worker; must not throw for bad data (return an Outcome with an error), and whatever it
-/// does throw fails the job with INTERNAL.
+/// does throw fails the job with INTERNAL, but for std::bad_alloc, which costs it one of its attempts.
 using Evaluate = std::function<Outcome(const Job& job, const Bytes& inputs)>;
 
 /// Threads: `workers` workers that evaluate, and one store thread that gathers waiting writes into one transaction

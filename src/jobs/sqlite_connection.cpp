@@ -106,12 +106,14 @@ void Query::reset() {
 
 // IMMEDIATE: the write lock is taken here, not at the first write, so nothing is read that a writer could change.
 Transaction::Transaction(SqliteConnection& connection) : connection_(connection) {
+    // A ROLLBACK for which there was no memory has left the last one open.
+    if (connection_.in_transaction()) connection_.execute("ROLLBACK");
     connection_.execute("BEGIN IMMEDIATE");
 }
 
 Transaction::~Transaction() {
-    // A full disk makes SQLite roll back by itself; then there is nothing left to do. Nor is there anything to do about
-    // a failing ROLLBACK: the next BEGIN reports it.
+    // A full disk makes SQLite roll back by itself; then there is nothing left to do. A ROLLBACK that fails is tried
+    // again before the next BEGIN.
     if (connection_.in_transaction()) sqlite3_exec(connection_.handle(), "ROLLBACK", nullptr, nullptr, nullptr);
 }
 

@@ -3,6 +3,13 @@
 #include <algorithm>
 
 namespace einfer::jobs {
+namespace {
+
+// A tenant may have this many times as many jobs as there is room for, so that one that fills the queue leaves some to
+// the next (dynamic thresholds, as in base/memory_budget.h).
+constexpr std::size_t greed = 8;
+
+}  // namespace
 
 bool UnfinishedJobs::add(const std::string& id, const std::string& tenant, std::size_t bytes) {
     const auto [entry, fresh] = entries_.try_emplace(id, Entry{bytes});
@@ -28,7 +35,9 @@ Result<void> UnfinishedJobs::admit(const std::string& id, const std::string& ten
                      {{"quota", "queued_jobs"}, {"limit", std::to_string(tenant_max_jobs)}}};
     // Jobs taken up from an earlier process may exceed the bound.
     const std::size_t room = max_bytes_ - std::min(max_bytes_, bytes_);
-    if (entries_.size() >= max_jobs_ || bytes > room) return Error{ErrorCode::Overloaded, "too many jobs are waiting"};
+    const std::size_t owned = own == tenants_.end() ? 0 : own->second;
+    if (entries_.size() >= max_jobs_ || bytes > room || owned / greed >= max_jobs_ - entries_.size())
+        return Error{ErrorCode::Overloaded, "too many jobs are waiting"};
     if (!add(id, tenant, bytes)) return Error{ErrorCode::Internal, "the job's id is taken"};
     return {};
 }

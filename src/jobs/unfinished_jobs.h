@@ -21,7 +21,7 @@ public:
     UnfinishedJobs(std::size_t max_jobs, std::size_t max_bytes) : max_jobs_(max_jobs), max_bytes_(max_bytes) {}
 
     /// Admits a new job: RATE_LIMITED when its tenant has `tenant_max_jobs` already (0: no limit), OVERLOADED when a
-    /// bound over all tenants is reached.
+    /// bound over all tenants is reached, or the tenant has most of the room and little is left.
     Result<void> admit(const std::string& id, const std::string& tenant, std::size_t bytes,
                        std::size_t tenant_max_jobs);
     /// Admits a job of an earlier process, whatever the bounds.

@@ -54,6 +54,7 @@ public:
         input_ = Input{};
     }
 
+    [[nodiscard]] std::size_t memory() const { return payloads_.capacity() * sizeof(Payload); }
     std::vector<Payload> take_payloads() { return std::move(payloads_); }
 
 private:
@@ -131,6 +132,8 @@ InferRequestParser::InferRequestParser(std::size_t max_payload_bytes, PayloadSin
 InferRequestParser::~InferRequestParser() = default;
 
 void InferRequestParser::feed(std::string_view chunk) { reader_.feed(chunk); }
+
+std::size_t InferRequestParser::envelope_memory() const { return reader_.memory() + tap_->memory(); }
 
 Result<InferRequest> InferRequestParser::finish() {
     Result<boost::json::value> document = reader_.finish();

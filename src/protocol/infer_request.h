@@ -51,8 +51,8 @@ public:
 
     void feed(std::string_view chunk);
 
-    /// About how many bytes the envelope takes by now.
-    [[nodiscard]] std::size_t envelope_memory() const { return reader_.memory(); }
+    /// About how many bytes the envelope takes by now, what is noted of each payload included; never shrinks.
+    [[nodiscard]] std::size_t envelope_memory() const;
 
     /// MALFORMED_JSON, PAYLOAD_TOO_LARGE, SCHEMA_VIOLATION or UNSUPPORTED_API_VERSION. Call once.
     [[nodiscard]] Result<InferRequest> finish();

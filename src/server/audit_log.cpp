@@ -25,7 +25,7 @@ AuditLog::~AuditLog() {
 
 Result<void> AuditLog::reopen() {
     if (path_.empty()) return {};
-    const int fresh = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    const int fresh = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
     if (fresh < 0) return Error{ErrorCode::Internal, path_.string() + ": cannot be opened: " + std::strerror(errno)};
     const std::scoped_lock lock(mutex_);
     if (file_ >= 0) ::close(file_);

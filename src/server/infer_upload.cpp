@@ -20,7 +20,6 @@ std::size_t largest_ciphertext(const ServedModel& model) {
 
 InferUpload::InferUpload(const Catalog& catalog, MemoryBudget& budget)
     : catalog_(catalog),
-      budget_(budget),
       limits_{.max_serialized_bytes = catalog.limits().max_ciphertext_bytes,
               .max_words = catalog.limits().max_ciphertext_words,
               .min_size = 2,
@@ -53,8 +52,17 @@ void InferUpload::input_bytes(std::span<const std::uint8_t> bytes) {
 void InferUpload::end_input() {
     if (!input_) return;
     inputs_.push_back(input_->finish());
-    refused_ = !inputs_.back();
     input_.reset();
+    if (inputs_.back()) return;
+    // What is wrong with an earlier one can only be its metadata, which is judged later than this. What the earlier
+    // ones hold may be what another request waits for.
+    refused_ = true;
+    for (auto& input : inputs_) {
+        if (!input) continue;
+        wire::Ciphertext emptied;
+        emptied.seal_minor = input->seal_minor;
+        input = std::move(emptied);
+    }
 }
 
 Result<std::vector<wire::Ciphertext>> InferUpload::take_ciphertexts(const ServedModel& model) {
@@ -110,9 +118,9 @@ Result<jobs::Submission> InferUpload::finish(std::string tenant) {
 
     auto ciphertexts = take_ciphertexts(model);
     if (!ciphertexts) return ciphertexts.error();
-    Reservation packed(budget_);
-    if (!packed.grow(inference::packed_size(*ciphertexts, model.plan.input_primes))) return no_memory;
-
+    // The packed form is not taken from the budget: it counts for the queue's bound as soon as this returns, and only
+    // as many requests are here at a time as there are I/O threads. Of requests that fill the budget together, each
+    // would hold what the others need for it.
     row_capacity_ = model.context->poly_modulus_degree() / 2;
     jobs::Submission submission;
     submission.id = random_id();

@@ -18,7 +18,7 @@ namespace einfer::server {
 
 class InferUpload final : private protocol::PayloadSink {
 public:
-    /// The catalog must be ready. All that the request takes until finish() is taken from `budget`.
+    /// The catalog must be ready. All that the request takes while it arrives is taken from `budget`.
     InferUpload(const Catalog& catalog, MemoryBudget& budget);
 
     void feed(std::string_view chunk);
@@ -37,7 +37,6 @@ private:
     [[nodiscard]] Result<std::vector<wire::Ciphertext>> take_ciphertexts(const ServedModel& model);
 
     const Catalog& catalog_;
-    MemoryBudget& budget_;
     const wire::ParserLimits limits_;
     std::optional<wire::CiphertextParser> input_;
     std::vector<Result<wire::Ciphertext>> inputs_;

@@ -336,6 +336,10 @@ def test_rows_are_what_ciphertexts_can_carry(
     reply = submit(server, pair, "three")
     assert check_rate_limited(reply) > 1000
     contract.check_reply("POST", "/infer", reply)
+    assert submit(server, pair, "one").status == 202, "a repetition costs nothing, also when nothing is left"
+    contract.check_error(
+        post(server, "/infer", to_body(pair.document(batch_size=1)), Idempotency_Key="one"), 409, "IDEMPOTENCY_CONFLICT"
+    )
     assert submit(server, pair, "three", X_Tenant_ID="bob").status == 202
     assert get(server, "/models").status == 200
 

@@ -22,7 +22,7 @@ def accepts_more(recorder: Recorder, jobs: int) -> None:
 
 
 @pytest.mark.adversarial("resources.allocation-failures")
-@pytest.mark.parametrize(("least", "period"), [(100_000, 3)])
+@pytest.mark.parametrize(("least", "period"), [(100_000, 3), pytest.param(10_000, 5, marks=pytest.mark.long), (1000, 20)])
 def test_allocations_that_fail_under_load(
     start_server: StartServer, pair_models: pathlib.Path, tmp_path: pathlib.Path, faults: Faults,
     questions: list[Question], least: int, period: int,

@@ -123,11 +123,11 @@ Handlers::Caller Handlers::admit(const RequestHead& head, Trace& trace) {
     if (!caller) return caller;
     trace.tenant = caller->tenant;
     trace.key_id = caller->key_id;
-    caller = tenants_.act_as(*std::move(caller), head.tenant);
-    if (!caller) return caller;
-    trace.tenant = caller->tenant;
-    if (const auto admitted = tenants_.take_request(*caller); !admitted) return admitted.error();
-    return caller;
+    auto named = tenants_.act_as(*caller, head.tenant);
+    if (named) trace.tenant = named->tenant;
+    const auto admitted = tenants_.take_request(named ? *named : *caller);  // a wrong name is no way around the rate
+    if (!admitted) return admitted.error();
+    return named;
 }
 
 Reply Handlers::ready() const {
@@ -173,19 +173,29 @@ net::awaitable<Reply> Handlers::infer(const RequestHead& head, const Caller& cal
     submission->quota = {caller->limits.max_queued_jobs, caller->limits.max_stored_bytes};
 
     const std::size_t rows = upload.row_capacity();
-    if (const auto taken = tenants_.take_rows(*caller, rows); !taken) co_return Reply::error(taken.error());
+    const auto taken = tenants_.take_rows(*caller, rows);
+    if (!taken) submission->refusal = taken.error();  // a repetition costs no rows
     const auto accepted = co_await exchange.submit(*std::move(submission));
-    if (!accepted || accepted->repeated) tenants_.give_back_rows(*caller, rows);
+    if (taken && (!accepted || accepted->repeated)) tenants_.give_back_rows(*caller, rows);
     if (!accepted) co_return Reply::error(accepted.error());
     const std::string& id = trace.job_id = accepted->job_id;
     if (head.wait) {
         co_await exchange.wait_until_final(id, *head.wait);
-        auto shown = service_.job(id, caller->tenant);
-        if (shown && shown->final) co_return Reply::json(200, std::move(shown->body));
+        if (auto shown = final_job(id, caller->tenant)) co_return *std::move(shown);
     }
     Reply reply = Reply::json(202, protocol::accepted_body(id));
     reply.headers.emplace_back("Location", "/jobs/" + id);
     co_return reply;
+}
+
+/// Nothing when it is not final, or cannot be shown: a job that was accepted is no error, whatever there is no memory
+/// for.
+std::optional<Reply> Handlers::final_job(std::string_view id, std::string_view tenant) const try {
+    auto shown = service_.job(id, tenant);
+    if (!shown || !shown->final) return std::nullopt;
+    return Reply::json(200, std::move(shown->body));
+} catch (const std::bad_alloc&) {
+    return std::nullopt;
 }
 
 net::awaitable<Reply> Handlers::infer_plain(const RequestHead& head, const Caller& caller, Exchange& exchange) {

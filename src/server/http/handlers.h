@@ -10,7 +10,9 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace einfer::server::http {
 
@@ -41,6 +43,7 @@ private:
                                         Trace& trace);
     boost::asio::awaitable<Reply> infer_plain(const RequestHead& head, const Caller& caller, Exchange& exchange);
     boost::asio::awaitable<Reply> job(const RequestHead& head, const Caller& caller, Exchange& exchange, Trace& trace);
+    [[nodiscard]] std::optional<Reply> final_job(std::string_view id, std::string_view tenant) const;
     [[nodiscard]] Reply ready() const;
     [[nodiscard]] Reply models(const RequestHead& head) const;
     [[nodiscard]] Reply keys(const RequestHead& head) const;

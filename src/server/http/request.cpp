@@ -77,8 +77,8 @@ Result<RequestHead> RequestHead::parse(const beast::http::request_header<>& head
     head.asks_for_method = header.count("Access-Control-Request-Method") > 0;
     if (const auto prefer = field(header, "Prefer")) head.wait = preferred_wait(*prefer);
     head.if_none_match = field(header, "If-None-Match");
-    head.content_type = field(header, "Content-Type");
-    head.content_encoding = field(header, "Content-Encoding");
+    head.content_type = single_field(header, "Content-Type");
+    head.content_encoding = single_field(header, "Content-Encoding");
     head.has_body = header.count("Content-Length") > 0 || header.count("Transfer-Encoding") > 0;
     return head;
 }

@@ -4,16 +4,17 @@
 #include "server/http/spare_descriptor.h"
 #include "server/log.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
-#include <boost/asio/use_awaitable.hpp>
+
+#include <sys/socket.h>
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <thread>
 
@@ -48,9 +49,9 @@ public:
             return Error{ErrorCode::Internal, "cannot listen on " + host_port(wanted) + ": " + ec.message() +
                                                   " (choose another --listen; port 0 takes a free one)"};
 
-        net::co_spawn(context_, accept(), net::detached);
         for (std::size_t i = 0; i < std::max<std::size_t>(1, shared_.options.io_threads); ++i)
             threads_.emplace_back([this] { serve(); });
+        threads_.emplace_back([this] { accept(); });
         return (tls_.enabled() ? "https://" : "http://") + host_port(acceptor_.local_endpoint(ec));
     }
 
@@ -68,6 +69,8 @@ public:
         const auto deadline = std::chrono::steady_clock::now() + shared_.options.shutdown_grace;
         while (shared_.requests > 0 && std::chrono::steady_clock::now() < deadline)
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        stopped_ = true;
+        ::shutdown(acceptor_.native_handle(), SHUT_RD);  // wakes accept()
         context_.stop();
         for (std::thread& thread : threads_) thread.join();
         threads_.clear();
@@ -79,32 +82,37 @@ private:
         return (endpoint.address().is_v6() ? '[' + host + ']' : host) + ':' + std::to_string(endpoint.port());
     }
 
-    net::awaitable<void> accept() {
-        constexpr auto as_result = net::as_tuple(net::use_awaitable);
-        net::steady_timer pause(context_);
-        while (true) {
-            auto [ec, socket] = co_await acceptor_.async_accept(net::make_strand(context_), as_result);
-            if (ec == net::error::operation_aborted) co_return;
-            if (!ec && begin_session(std::move(socket))) continue;
+    /// On a thread of its own and without a coroutine, which a lack of memory could end.
+    void accept() {
+        constexpr std::chrono::milliseconds pause{10};
+        while (!stopped_) {
+            boost::system::error_code ec;
+            if (accept_one(ec) || stopped_) continue;
             if (ec) log_event(LogLevel::Warning, "accept_failed", {{"reason", ec.message()}});
             if (ec == net::error::no_descriptors) spare_.refuse_one(acceptor_, !tls_.enabled());
-            pause.expires_after(std::chrono::milliseconds(ec == net::error::no_descriptors ? 10 : 100));
-            co_await pause.async_wait(as_result);
+            std::this_thread::sleep_for(pause);
         }
     }
 
-    /// False when there is no memory for one.
-    bool begin_session(tcp::socket socket) try {
-        const std::size_t open = shared_.connections;
-        const std::size_t most = shared_.options.max_connections;
-        if (open >= most + most / 8 + 16) return true;  // too many even to tell each of them
-        const auto executor = socket.get_executor();
-        const auto session = std::make_shared<Session>(std::move(socket), tls_.context(), shared_, open >= most);
-        remember(session);
-        net::co_spawn(executor, session->run(), net::detached);
+    /// False when there is no descriptor or no memory for it.
+    bool accept_one(boost::system::error_code& ec) try {
+        tcp::socket socket = acceptor_.accept(net::make_strand(context_), ec);
+        if (ec) return false;
+        begin_session(std::move(socket));
         return true;
     } catch (const std::bad_alloc&) {
         return false;
+    }
+
+    void begin_session(tcp::socket socket) {
+        const std::size_t open = shared_.connections;
+        const std::size_t most = shared_.options.max_connections;
+        if (open >= most + most / 8 + 16) return;  // too many even to tell each of them
+        const auto executor = socket.get_executor();
+        const auto session = std::make_shared<Session>(std::move(socket), tls_.context(), shared_, open >= most);
+        remember(session);
+        net::co_spawn(
+            executor, [session] { return session->run(); }, net::detached);
     }
 
     void serve() {
@@ -112,8 +120,8 @@ private:
             try {
                 context_.run();
                 return;
-            } catch (
-                const std::exception& fault) {  // no memory for a handler; its connection is lost, the others go on
+            } catch (const std::exception& fault) {
+                // No memory for a handler, most likely: its connection is lost, the others go on.
                 log_event(LogLevel::Error, "fault", {{"what", fault.what()}});
             }
         }
@@ -129,7 +137,9 @@ private:
     SessionShared shared_;
     Tls tls_;
     net::io_context context_;
+    const net::executor_work_guard<net::io_context::executor_type> work_{context_.get_executor()};
     tcp::acceptor acceptor_;
+    std::atomic<bool> stopped_{false};
     SpareDescriptor spare_;
     std::mutex mutex_;
     std::vector<std::weak_ptr<Session>> sessions_;

@@ -32,6 +32,7 @@ constexpr std::chrono::milliseconds refused_timeout{1000};   // a connection ove
 constexpr std::chrono::milliseconds draining_timeout{1000};  // without progress, for what arrives when a stop begins
 constexpr std::chrono::milliseconds goodbye_timeout{1000};
 constexpr std::size_t logged_method_bytes = 32;
+constexpr std::size_t max_header_lines = 128;  // a field takes many times the memory of its bytes
 constexpr auto linger_time = std::chrono::seconds(5);
 constexpr std::size_t linger_bytes = 64u << 20;
 
@@ -47,13 +48,16 @@ public:
                 ended_ = c == '\r';
             }
             at_line_start_ = c == '\n';
+            lines_ += at_line_start_ ? 1 : 0;
         }
     }
     void consumed(std::size_t bytes) { scanned_ -= std::min(bytes, scanned_); }
     [[nodiscard]] bool folded() const { return folded_; }
+    [[nodiscard]] bool too_many() const { return lines_ > max_header_lines; }
 
 private:
     std::size_t scanned_ = 0;
+    std::size_t lines_ = 0;
     bool at_line_start_ = false;
     bool folded_ = false;
     bool ended_ = false;
@@ -177,7 +181,7 @@ net::awaitable<std::optional<Result<void>>> Session::read_header() {
         const std::size_t used = parser_->put(buffer_.data(), parsed);
         buffer_.consume(used);
         scan.consumed(used);
-        if (parsed != beast::http::error::need_more) break;
+        if (parsed != beast::http::error::need_more || scan.too_many()) break;
         const auto room = buffer_.prepare(std::min(chunk_bytes, buffer_.max_size() - buffer_.size()));
         const auto [ec, bytes] = co_await stream_.async_read_some(room, as_result);
         buffer_.commit(bytes);
@@ -189,7 +193,7 @@ net::awaitable<std::optional<Result<void>>> Session::read_header() {
     }
     arriving_ = false;
     request_id_ = request_id(parser_->get());
-    if (parsed == beast::http::error::header_limit)
+    if (parsed == beast::http::error::header_limit || scan.too_many())
         co_return Result<void>(Error{ErrorCode::HeadersTooLarge, "the header section is over the limit"});
     if (parsed || scan.folded() || !is_unambiguous(parser_->get())) co_return Result<void>(framing_error());
     co_return Result<void>();
@@ -264,7 +268,8 @@ net::awaitable<Session::Answer> Session::answer() {
         log_event(LogLevel::Error, "fault", {{"request_id", request_id_}, {"what", fault.what()}});
         answer.reply = Reply::error({ErrorCode::Internal, "a fault of the server; report the request id"});
     }
-    answer.keep_alive = parser_->is_done() && parser_->get().keep_alive();
+    const bool unframed = answer.reply.status == 411;  // what follows may be the body that was meant
+    answer.keep_alive = parser_->is_done() && parser_->get().keep_alive() && !unframed;
     co_return answer;
 }
 

@@ -34,5 +34,16 @@ TEST(InferRequestBudget, HeldTextThatDoesNotFitIsOverloadedInAnyPieces) {
     }
 }
 
+TEST(InferRequestBudget, EveryInputCounts) {
+    RecordingSink sink;
+    protocol::InferRequestParser parser(max_payload_bytes, sink);
+    parser.feed(R"({"inputs":[)");
+    constexpr std::size_t inputs = 1000;
+    const std::size_t before = parser.envelope_memory();
+    for (std::size_t i = 0; i < inputs; ++i) parser.feed(R"({"encoding":"hex","payload":"ab"},)");
+    // Three values each, and what is noted of a payload.
+    EXPECT_GE(parser.envelope_memory() - before, inputs * (3 * 64 + sizeof(protocol::Payload)));
+}
+
 }  // namespace
 }  // namespace einfer::test
