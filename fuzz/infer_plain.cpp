@@ -28,6 +28,10 @@ void compare(const protocol::InferPlainRequest& ours, const json::object& theirs
         for (std::size_t j = 0; j < row.size(); ++j) {
             const double number = ours.rows[i][j], expected = row[j].to_number<double>();
             require(std::isfinite(number), "numbers are finite", body);
+            if (std::isnan(expected)) {  // Boost's zero with an exponent beyond its range
+                require(number == 0, "only zero is none to Boost", body);
+                continue;
+            }
             if (std::isnan(expected)) continue;  // Boost's 0e999: zero by an infinite power of ten
             const double step = std::nextafter(std::abs(number), INFINITY) - std::abs(number);
             require(std::abs(number - expected) <= 2 * step || !std::isfinite(step), "Boost reads the same number",

@@ -179,6 +179,7 @@ def infer_plain() -> None:
     for name, numbers in {
         "numbers": b"1,-0.0,1e300,5e-324,9007199254740993,0.1",
         "infinite": b"1,1e999",
+        "zero": b"0e999,-0.000e5000,0e-999",
         "long": b"0.\x00123456789\x00",
         "many": b"\x001.5,\x001",
     }.items():

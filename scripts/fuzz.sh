@@ -73,7 +73,8 @@ run() {
   return "$failed"
 }
 
-# The seeds that make_seeds.py writes stay as they are; beside them the fewest others that reach what was ever reached.
+# The seeds that make_seeds.py writes stay as they are; beside them the fewest others that reach what was ever reached,
+# however often it was.
 merge() {
   build_targets "$@"
   mkdir -p "$logs"
@@ -84,7 +85,7 @@ merge() {
     mkdir -p "$merged" "$others" "$build/found/$target" "$build/tmp/$target"
     cp "$corpus"/seed-* "$merged"
     find "$corpus" -type f ! -name 'seed-*' -exec cp -t "$others" {} +
-    TMPDIR=$PWD/$build/tmp/$target "$build/bin/fuzz_$target" -merge=1 -max_len=65000 -timeout=60 -rss_limit_mb=2048 \
+    TMPDIR=$PWD/$build/tmp/$target "$build/bin/fuzz_$target" -merge=1 -use_counters=0 -max_len=65000 -timeout=60 \
       "$merged" "$others" "$build/found/$target" >"$logs/$target.merge.log" 2>&1 ||
       { tail -5 "$logs/$target.merge.log" >&2; return 1; }
     find "$corpus" -type f ! -name 'seed-*' ! -name 'crash-*' -delete

@@ -167,6 +167,8 @@ TEST(JsonDifferential, ValidDocumentsAreReadExactly) {
 TEST(JsonDifferential, NumbersAreReadToTheLastBitInAnyPieces) {
     std::mt19937_64 random(3);
     std::vector<std::string> texts{"0.1",
+                                   "0e999",
+                                   "-0.000e5000",
                                    "2.2250738585072011e-308",
                                    "2.2250738585072014e-308",
                                    "4.9406564584124654e-324",
