@@ -263,18 +263,18 @@ def test_a_request_beyond_all_room_is_refused(
 
 @pytest.mark.adversarial("resources.memory-budget")
 def test_the_memory_budget_is_given_back(start_server: StartServer, good: GoodRequest, pair: HonestRequest) -> None:
-    """Room for the ciphertexts of one request, and their packed form, and not of two."""
+    """Room for the ciphertexts of one request, and not of two."""
     words = 2 * 8 * 2 * 2 * 4096
-    server = start_server("--memory-budget", str(2 * words + 100_000))
+    server = start_server("--memory-budget", str(2 * words - 50_000), "--io-threads", "1")
     for _ in range(3):
         with Volley(server, [pair.body] * 2, Prefer="wait=60") as volley:
-            # The first has both its ciphertexts in memory, and waits for the end of its body; the second comes too late.
-            first, second = volley.connections
+            # One has both its ciphertexts in memory, and waits for the end of its body; the other came too late.
+            wait_until(server.has_read_everything, "both have arrived")
             wait_until(lambda: asked_and_refused(server, pair), "the budget is taken")
-            second.send(volley.last[1])
-            contract.check_error(second.read_reply(), 503, "OVERLOADED")
-            first.send(volley.last[0])
-            good.check_job(first.read_reply().json())
+            volley.fire()
+            served, refused = sorted(volley.replies(), key=lambda reply: reply.status)
+            contract.check_error(refused, 503, "OVERLOADED")
+            good.check_job(served.json())
         good.check(server)
 
 
@@ -314,7 +314,7 @@ def test_the_memory_budget_holds_in_any_order_of_members(start_server: StartServ
     before = server.memory()
     with Volley(server, [body] * senders) as volley:
         wait_until(server.has_read_everything, "the server has read it")
-        assert server.memory() - before < budget + senders * 400_000
+        assert server.memory() - before < budget + senders * 700_000  # half of what the payloads are
         volley.fire()
         for reply in volley.replies():
             assert reply.status in (400, 503)

@@ -190,14 +190,13 @@ def full_server(models: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
 TENANTS_ROUTES = [("GET", "/models"), ("GET", "/keys"), ("GET", UNKNOWN_JOB), ("POST", "/infer"), ("POST", "/infer/plain")]
 
 
-@pytest.fixture(scope="module")
-def guarded_server(pair_models: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Demands API keys; the only one is a tenant's who is soon over his rate."""
-    home = tmp_path_factory.mktemp("guarded")
+@pytest.fixture
+def guarded_server(pair_models: Any, tmp_path: pathlib.Path) -> Any:
+    """Demands API keys; the only one is a tenant's who is over his rate after one request."""
     key = ApiKey.make()
-    file = write_key_file(home / "keys.json", {"clinic-7": key})
+    file = write_key_file(tmp_path / "keys.json", {"clinic-7": key})
     server = Server(
-        pair_models, home, "--enable-plain", "--api-keys", str(file), "--tenant-requests-per-second", "0.001",
+        pair_models, tmp_path, "--enable-plain", "--api-keys", str(file), "--tenant-requests-per-second", "0.001",
         "--tenant-burst", "1", headers=key.header,
     ).wait_ready()
     yield server

@@ -20,7 +20,7 @@ TEST(KeyFile, FindsTheTenantOfAKey) {
     EXPECT_EQ(file->find("a")->tenant, "one");
     EXPECT_EQ(file->find("a")->key_id, "ca978112ca1b");
     EXPECT_EQ(file->find("b")->tenant, "two");
-    for (const std::string key : {"", "c", "A", "a ", " a", hash_a.c_str(), hash_a.substr(7).c_str()})
+    for (const std::string& key : std::vector<std::string>{"", "c", "A", "a ", " a", hash_a, hash_a.substr(7)})
         EXPECT_EQ(file->find(key), nullptr) << key;
     EXPECT_EQ(file->find(std::string(1u << 20, 'a')), nullptr);
 }
