@@ -134,7 +134,7 @@ def test_resets_within_bodies(start_server: StartServer, pair: HonestRequest, go
         connection.reset()
     wait_until(lambda: is_free(server), "the connections are let go")
     assert (server.job_count(), server.data_files()) == (jobs, files)
-    assert server.peak_memory() - memory < 4 * MEMORY
+    assert server.peak_memory() - memory < 200 * 300_000, "more than so many connections take, all at once"
 
 
 # --- Overfilled ------------------------------------------------------------------------------------------------------------
