@@ -3,9 +3,9 @@
 
 #include "einfer_version.h"
 #include "server/http/server.h"
+#include "server/memory_keeper.h"
 
 #include <fcntl.h>
-#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -72,6 +72,9 @@ void limit_connections(std::size_t& max_connections) {
     max_connections = room;
 }
 
+/// Sent by the process to itself; no other one waits for it.
+constexpr int preparation_failed = SIGUSR1;
+
 /// Blocks the signals that the server waits for in every thread made from here on.
 sigset_t block_signals() {
     sigset_t signals;
@@ -79,6 +82,7 @@ sigset_t block_signals() {
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, preparation_failed);
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
     return signals;
@@ -90,38 +94,36 @@ int wait_for_stop(const sigset_t& signals, Reload reload, LookAfter look_after) 
     constexpr timespec pause{5, 0};
     while (true) {
         const int signal = sigtimedwait(&signals, nullptr, &pause);
-        if (signal == SIGTERM || signal == SIGINT) return signal;
-        if (signal == SIGHUP) reload();
-        look_after();
+        if (signal > 0 && signal != SIGHUP) return signal;
+        try {
+            if (signal == SIGHUP) reload();
+            look_after();
+        } catch (const std::bad_alloc&) {  // next time
+        }
     }
 }
-
-/// Gives the memory of a crowd that is gone back to the system; the allocator would keep it.
-class MemoryKeeper {
-public:
-    void look_after(const InferenceService& service) {
-        const bool busy = service.memory_in_use() > 0 || service.load().unfinished_jobs > 0;
-        if (busy || service.uploads() == trimmed_at_) return;
-        trimmed_at_ = service.uploads();
-        malloc_trim(0);
-    }
-
-private:
-    std::uint64_t trimmed_at_ = 0;
-};
 
 /// What the operator may change while the server runs. What is bad is reported, and the old one stays.
 void reload(Tenants& tenants, HttpServer& http, AuditLog& audit) {
     boost::json::object line;
-    const auto report = [&](const char* what, const auto& result) {
-        line.emplace(what, result ? std::string("good") : result.error().message);
-        return static_cast<bool>(result);
+    bool good = true;
+    const auto attempt = [&](const char* what, auto load) {
+        std::string outcome = "good";
+        try {
+            if (const auto loaded = load(); !loaded) outcome = loaded.error().message;
+        } catch (const std::exception& fault) {
+            outcome = fault.what();
+        }
+        good &= outcome == "good";
+        line.emplace(what, outcome);
     };
-    const auto keys = tenants.reload();
-    bool good = report("api_keys", keys);
-    good &= report("certificate", http.reload_certificate());
-    good &= report("audit_log", audit.reopen());
-    line.emplace("keys", keys ? *keys : 0);
+    attempt("api_keys", [&] {
+        const auto keys = tenants.reload();
+        if (keys) line.emplace("keys", *keys);
+        return keys;
+    });
+    attempt("certificate", [&] { return http.reload_certificate(); });
+    attempt("audit_log", [&] { return audit.reopen(); });
     log_event(good ? LogLevel::Info : LogLevel::Error, good ? "reloaded" : "reload_failed", line);
     audit.record(good ? "reloaded" : "reload_failed", line);
 }
@@ -131,6 +133,20 @@ void open_standard_descriptors() {
     int opened = 0;
     while (opened >= 0 && opened <= STDERR_FILENO) opened = ::open("/dev/null", O_RDWR);
     if (opened > STDERR_FILENO) ::close(opened);
+}
+
+einfer::Result<void> prepare(InferenceService& service) try {
+    return service.prepare();
+} catch (const std::exception& fault) {
+    return einfer::Error{einfer::ErrorCode::Internal, fault.what()};
+}
+
+std::string_view reason(int signal) {
+    switch (signal) {
+        case SIGINT: return "SIGINT";
+        case SIGTERM: return "SIGTERM";
+        default: return "cannot serve";
+    }
 }
 
 int serve(einfer::server_app::Options options, const sigset_t& signals) {
@@ -160,23 +176,28 @@ int serve(einfer::server_app::Options options, const sigset_t& signals) {
     (*audit)->record("started", {{"version", EINFER_VERSION}, {"authenticates", (*tenants)->authenticates()}});
 
     // Contexts take a moment: /health and /models answer meanwhile, /infer says CRYPTO_CONTEXT_UNAVAILABLE.
-    std::thread preparation([&] {
-        if (const auto prepared = (*service)->prepare(); !prepared) {
-            log_event(LogLevel::Error, "prepare_failed", {{"reason", prepared.error().message}});
-            std::raise(SIGTERM);
-            return;
-        }
-        log_event(LogLevel::Info, "ready");
+    einfer::Result<void> prepared;
+    std::jthread preparation([&] {
+        prepared = prepare(**service);
+        if (prepared)
+            log_event(LogLevel::Info, "ready");
+        else
+            ::kill(::getpid(), preparation_failed);  // raise() would send it to this thread, which blocks it
     });
 
-    MemoryKeeper keeper;
+    einfer::server::MemoryKeeper keeper;
     const int signal = wait_for_stop(
-        signals, [&] { reload(**tenants, http, **audit); }, [&] { keeper.look_after(**service); });
-    log_event(LogLevel::Info, "stopping", {{"signal", std::string_view(signal == SIGINT ? "SIGINT" : "SIGTERM")}});
-    std::thread impatience([&] {
-        wait_for_stop(
-            signals, [] {}, [] {});
-        std::_Exit(128 + signal);  // a second signal: at once; accepted jobs are on disk
+        signals, [&] { reload(**tenants, http, **audit); },
+        [&] {
+            keeper.look_after(**service);
+            (*service)->report_store();
+        });
+    log_event(LogLevel::Info, "stopping", {{"reason", reason(signal)}});
+    std::thread impatience([stops = sigset_t(signals)]() mutable {
+        sigdelset(&stops, preparation_failed);
+        const int second = wait_for_stop(
+            stops, [] {}, [] {});
+        std::_Exit(128 + second);  // at once; accepted jobs are on disk
     });
     impatience.detach();
     preparation.join();
@@ -184,7 +205,7 @@ int serve(einfer::server_app::Options options, const sigset_t& signals) {
     (*service)->stop();
     (*audit)->record("stopped", {});
     log_event(LogLevel::Info, "stopped", {{"unfinished_jobs", (*service)->load().unfinished_jobs}});
-    return (*service)->catalog().ready() ? EXIT_SUCCESS : EXIT_FAILURE;
+    return prepared ? EXIT_SUCCESS : fail("cannot serve: " + prepared.error().message);
 }
 
 }  // namespace

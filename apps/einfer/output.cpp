@@ -14,6 +14,8 @@
 #include <climits>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 namespace einfer::cli {
@@ -54,6 +56,14 @@ bool is_special(const std::string& path) {
     return stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
 }
 
+/// Where a link leads, so that the link stays. Standard output keeps its position in a file that is appended to.
+std::string resolved(std::string path) {
+    if (path == "/dev/stdout" || path == "/dev/fd/1") return "-";
+    std::error_code not_there;
+    const std::filesystem::path real = std::filesystem::canonical(path, not_there);
+    return not_there || is_special(path) ? path : real.string();
+}
+
 }  // namespace
 
 void end_cleanly_on_signals() {
@@ -61,10 +71,10 @@ void end_cleanly_on_signals() {
     struct sigaction action {};
     action.sa_handler = on_signal;
     sigemptyset(&action.sa_mask);
-    for (const int signal_number : {SIGINT, SIGTERM}) sigaction(signal_number, &action, nullptr);
+    for (const int signal_number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) sigaction(signal_number, &action, nullptr);
 }
 
-OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
+OutputFile::OutputFile(std::string path) : path_(resolved(std::move(path))) {
     if (path_ == "-") {
         descriptor_ = STDOUT_FILENO;
         return;

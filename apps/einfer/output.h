@@ -10,12 +10,12 @@
 
 namespace einfer::cli {
 
-/// Ends the process with 130 on SIGINT and 143 on SIGTERM, and takes the temporary files of OutputFiles along. Whatever
-/// is in flight is dropped; the keys go with the process.
+/// Ends the process with 128 + its number on SIGINT, SIGTERM, SIGHUP and SIGPIPE, and takes the temporary files of
+/// OutputFiles along. Whatever is in flight is dropped; the keys go with the process.
 void end_cleanly_on_signals();
 
-/// A file that is written beside its place and put there when it is complete. "-" is standard output; what exists and
-/// is no regular file (a device, a pipe) is written directly.
+/// A file that is written beside its place and put there when it is complete; links are followed. "-" is standard
+/// output; what exists and is no regular file (a device, a pipe) is written directly.
 class OutputFile {
 public:
     /// InputError when it cannot be created.

@@ -19,10 +19,10 @@ namespace json = boost::json;
 
 std::string at_line(std::size_t line) { return "line " + std::to_string(line); }
 
-/// For messages: one line, short, nothing that a terminal obeys.
+/// For messages: one line, short, nothing that a terminal obeys (some do obey bytes from 0x80 to 0x9f).
 std::string quoted(std::string_view text) {
     std::string safe = "'";
-    for (const char c : text.substr(0, 40)) safe += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+    for (const char c : text.substr(0, 40)) safe += c < 0x20 || c > 0x7e ? '?' : c;
     return safe + (text.size() > 40 ? "...'" : "'");
 }
 
@@ -42,6 +42,21 @@ std::optional<double> number_from(std::string_view text) {
     const auto [stop, fault] = std::from_chars(text.data(), end, value);
     if (fault != std::errc{} || stop != end || !std::isfinite(value)) return std::nullopt;
     return value;
+}
+
+/// NaN, an infinity, or more than a double holds.
+bool is_no_finite_number(std::string_view text) {
+    text = trimmed(text);
+    if (text.size() > 1 && text[0] == '+') text.remove_prefix(1);
+    double value = 0;
+    const char* const end = text.data() + text.size();
+    return std::from_chars(text.data(), end, value).ptr == end && !text.empty();
+}
+
+/// Names of features: not a row whose numbers are missing or not finite.
+bool is_header(std::span<const std::string> fields) {
+    return std::none_of(fields.begin(), fields.end(), is_no_finite_number) &&
+           std::any_of(fields.begin(), fields.end(), [](const std::string& field) { return !trimmed(field).empty(); });
 }
 
 /// Collects rows, all of one length.
@@ -129,7 +144,7 @@ private:
         }
         const bool may_be_header = std::exchange(first_row_, false);
         if (bad == fields.size()) return builder_.add(row, row_line_);
-        if (may_be_header && row.empty()) return;  // names
+        if (may_be_header && row.empty() && is_header(fields)) return;
         const std::string where = at_line(row_line_) + ", column " + std::to_string(bad + 1) + ": ";
         if (trimmed(fields[bad]).empty()) throw InputError(where + "empty, but every feature needs a number");
         throw InputError(where + quoted(fields[bad]) + " is not a finite number" +

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include "client/noise_floor.h"
 
 namespace einfer::client {
 namespace {
@@ -10,12 +11,10 @@ constexpr int max_decimals = 15;
 
 }  // namespace
 
-double resolution(double error_bound, const protocol::EncryptionParameters& encryption) {
-    // A slot of a fresh ciphertext has an error of a few times sqrt(N) / scale. Digits below that would show the noise,
-    // which is what tells about the key: a server must not get them shown by understating its error bound.
-    const double noise = std::sqrt(static_cast<double>(encryption.poly_modulus_degree)) / encryption.scale;
-    const int exponent = static_cast<int>(std::floor(std::log10(std::max(error_bound, noise))));
-    const int decimals = std::clamp(-exponent, 0, max_decimals);
+double resolution(double error_bound, double noise_floor) {
+    const double unit = std::pow(10.0, std::floor(std::log10(error_bound)));
+    const int decimals =
+        std::clamp(static_cast<int>(-std::round(std::log10(std::max(unit, noise_floor)))), 0, max_decimals);
     return 1 / std::pow(10.0, decimals);
 }
 
@@ -42,7 +41,8 @@ Outcome<DecodedBatch> decode(const keys::Session& session, const CheckedResult& 
     if (!decrypted) return Failure{ErrorKind::Crypto, decrypted.error().message};
 
     DecodedBatch batch;
-    batch.resolution = resolution(result.error_bound, model.encryption);
+    const double scale = std::min(model.encryption.scale, result.ciphertext.scale);
+    batch.resolution = resolution(result.error_bound, noise_floor(model.encryption.poly_modulus_degree, scale));
     batch.plausible = decrypted->size() == rows.size();
     for (std::size_t i = 0; batch.plausible && i < rows.size(); ++i) {
         const double value = (*decrypted)[i];

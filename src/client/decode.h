@@ -11,9 +11,9 @@
 
 namespace einfer::client {
 
-/// The finest power of ten that a result's digits mean anything at: that of its error bound, or that of the noise of
-/// encryption if the server claims to be better. In [1e-15, 1].
-[[nodiscard]] double resolution(double error_bound, const protocol::EncryptionParameters& encryption);
+/// The finest power of ten that a result's digits mean anything at: that of its error bound, or `noise_floor` if the
+/// server claims to be better. In [1e-15, 1].
+[[nodiscard]] double resolution(double error_bound, double noise_floor);
 
 /// `value` as the nearest multiple of `unit`, a power of ten from 1e-15 to 1.
 [[nodiscard]] double round_to(double value, double unit);

@@ -1,18 +1,19 @@
 #include "client/request_body.h"
 
 #include "base/sha256.h"
+#include "client/noise_floor.h"
 
 #include <cmath>
-#include <numeric>
 #include <vector>
 
 namespace einfer::client {
 
 Outcome<void> check_rows(Rows rows, const protocol::ModelDescription& model) {
-    const auto& bits = model.encryption.coeff_modulus_bits;
-    const int data_bits = std::accumulate(bits.begin(), bits.end() - 1, 0);
+    if (noise_floor(model.encryption.poly_modulus_degree, model.encryption.scale) > 1)
+        return invalid_argument("the model " + model.model_id +
+                                " has a scale so small that nothing but the noise of encryption would be left");
     // Encoded coefficients stay below |value| * scale, and must stay below half the modulus.
-    const double largest = std::ldexp(1.0, data_bits - 2) / model.encryption.scale;
+    const double largest = std::ldexp(1.0, protocol::data_modulus_bits(model.encryption) - 1) / model.encryption.scale;
     for (std::size_t i = 0; i < rows.size(); ++i) {
         const auto wrong = [i](const std::string& what) {
             Failure failure = invalid_argument("row " + std::to_string(i) + ' ' + what);

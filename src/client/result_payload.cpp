@@ -1,5 +1,6 @@
 #include "client/result_payload.h"
 
+#include "client/noise_floor.h"
 #include "keys/session.h"
 
 #include <algorithm>
@@ -41,6 +42,8 @@ Outcome<he::Ciphertext> check(const wire::Ciphertext& ciphertext, const he::Cont
     if (!(std::isfinite(ciphertext.scale) && ciphertext.scale > 0 &&
           std::log2(ciphertext.scale) < modulus_bits(rules.primes)))
         return bad_reply("its result has a scale that its level cannot hold");
+    if (noise_floor(context.poly_modulus_degree(), ciphertext.scale) > 1)
+        return bad_reply("its result has a scale at which nothing but the noise of encryption is left");
 
     const auto words = ciphertext.words.span();
     return he::Ciphertext{

@@ -15,7 +15,8 @@ class SessionPool {
 public:
     explicit SessionPool(keys::EncryptionMode mode) : mode_(mode) {}
 
-    /// Valid as long as the pool. Crypto when SEAL makes no context or keys for parameters that passed find_fault().
+    /// Valid as long as the pool. Crypto when SEAL makes no context or keys for parameters that passed find_fault(),
+    /// or they would take more than 1 GiB.
     [[nodiscard]] Outcome<const keys::Session*> session(const protocol::EncryptionParameters& encryption);
 
 private:

@@ -9,6 +9,16 @@
 
 namespace einfer::he {
 
+Result<std::vector<std::uint64_t>> coeff_modulus(const Parameters& parameters) try {
+    std::vector<std::uint64_t> primes;
+    for (const seal::Modulus& prime :
+         seal::CoeffModulus::Create(parameters.poly_modulus_degree, parameters.coeff_modulus_bits))
+        primes.push_back(prime.value());
+    return primes;
+} catch (const std::exception&) {
+    return Error{ErrorCode::Internal, "there are not enough primes of these sizes"};
+}
+
 Result<Context> Context::create(const Parameters& parameters) try {
     seal::EncryptionParameters chosen(seal::scheme_type::ckks);
     chosen.set_poly_modulus_degree(parameters.poly_modulus_degree);
@@ -22,6 +32,8 @@ Result<Context> Context::create(const Parameters& parameters) try {
     for (auto data = made->context.key_context_data(); data; data = data->next_context_data())
         made->parms_ids[data->parms().coeff_modulus().size()] = data->parms_id();
     return Context(std::move(made));
+} catch (const std::bad_alloc&) {
+    return Error{ErrorCode::Internal, "there is not enough memory for the encryption parameters"};
 } catch (const std::exception&) {
     return Error{ErrorCode::Internal, "the encryption parameters are not usable"};
 }
@@ -50,8 +62,8 @@ Result<void> Context::expand_seed(const wire::Seed& seed, std::span<std::uint64_
     return Error{ErrorCode::Internal, "expanding a seed failed"};
 }
 
-seal::Ciphertext to_seal(const Context& context, const Ciphertext& ciphertext) {
-    seal::Ciphertext made;
+seal::Ciphertext to_seal(const Context& context, const Ciphertext& ciphertext, const seal::MemoryPoolHandle& pool) {
+    seal::Ciphertext made(pool);
     made.resize(context.seal().context, context.parms_id(ciphertext.prime_count), ciphertext.size);
     made.is_ntt_form() = true;
     made.scale() = ciphertext.scale;

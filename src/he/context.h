@@ -16,6 +16,10 @@ struct Parameters {
     std::vector<int> coeff_modulus_bits;  ///< data primes in order, then the key-switching prime
 };
 
+/// The primes that SEAL takes for these sizes, in their order. They are the largest of each size, the smallest of them
+/// first; for small sizes at a large degree they lie far below 2^bits. INTERNAL when there are not enough.
+[[nodiscard]] Result<std::vector<std::uint64_t>> coeff_modulus(const Parameters& parameters);
+
 /// A ciphertext in evaluation: NTT form, residues polynomial-major then prime-major, at the level of the first
 /// `prime_count` data primes.
 struct Ciphertext {

@@ -17,7 +17,8 @@ struct Context::Seal {
 };
 
 /// Copies residues into a SEAL ciphertext of the same level; metadata is set as for a fresh CKKS ciphertext.
-[[nodiscard]] seal::Ciphertext to_seal(const Context& context, const Ciphertext& ciphertext);
+[[nodiscard]] seal::Ciphertext to_seal(const Context& context, const Ciphertext& ciphertext,
+                                       const seal::MemoryPoolHandle& pool = seal::MemoryManager::GetPool());
 [[nodiscard]] Ciphertext from_seal(const Context& context, const seal::Ciphertext& ciphertext);
 
 }  // namespace einfer::he

@@ -1,5 +1,7 @@
 #include "inference/plan.h"
 
+#include "he/context.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -13,8 +15,6 @@ namespace {
 // the real part fails with probability below 2^-55 for each slot; 6 of the complex value is the same (6·√2 ≈ 8.5).
 constexpr double deviations = 6.0;
 constexpr double encryption_sigma = 3.2;  // SEAL's error distribution, and the HE standard's
-// SEAL takes primes just below 2^bits. This much of a bit covers the difference for a whole chain.
-constexpr double prime_slack_bits = 0.01;
 constexpr int min_weight_scale_bits = 8;
 constexpr int max_weight_scale_bits = 50;    // a scaled weight still fits a double exactly enough
 constexpr double double_rounding = 0x1p-40;  // encoder and decoder work in doubles; relative
@@ -45,12 +45,6 @@ Reach reach(const AffineForm& form, const std::vector<double>& input_bounds) {
     return reached;
 }
 
-double log2_of_primes(const PolynomialModel& model, std::size_t count) {
-    return std::accumulate(model.coeff_modulus_bits.begin(),
-                           model.coeff_modulus_bits.begin() + static_cast<std::ptrdiff_t>(count), 0) -
-           prime_slack_bits;
-}
-
 /// |value| at `scale` fits a modulus of `modulus_bits`: below half of it, with a bit to spare for noise and for values
 /// a little beyond the bounds.
 bool fits(double value, double scale, double modulus_bits) {
@@ -59,8 +53,9 @@ bool fits(double value, double scale, double modulus_bits) {
 
 class Planner {
 public:
-    explicit Planner(const PolynomialModel& model)
+    Planner(const PolynomialModel& model, const std::vector<std::uint64_t>& primes)
         : model_(model),
+          primes_(primes),
           degree_(static_cast<double>(model.poly_modulus_degree)),
           input_bound_sum_(std::accumulate(model.input_bounds.begin(), model.input_bounds.end(), 0.0)) {
         const auto [c0, c1, c2] = model.coefficients;
@@ -71,6 +66,9 @@ public:
         } else {
             base_.affine = {scaled_form(c1, c1 * model.bias + c0)};
         }
+        modulus_bits_.push_back(0);
+        for (const std::uint64_t prime : primes)
+            modulus_bits_.push_back(modulus_bits_.back() + std::log2(static_cast<double>(prime)));
         for (const AffineForm& form : base_.affine) reaches_.push_back(reach(form, model.input_bounds));
         base_.value_bound =
             base_.quadratic() ? reaches_[0].value * reaches_[1].value + std::abs(base_.constant) : reaches_[0].value;
@@ -79,7 +77,7 @@ public:
     /// The smallest answer within tolerance; among equals the most exact.
     [[nodiscard]] std::optional<Plan> best() {
         std::optional<Plan> found;
-        const std::size_t data_primes = model_.coeff_modulus_bits.size() - 1;
+        const std::size_t data_primes = primes_.size() - 1;
         for (std::size_t primes = 1; primes <= data_primes; ++primes)
             for (const bool rescale : {false, true})
                 for (int bits = min_weight_scale_bits; bits <= max_weight_scale_bits; ++bits) {
@@ -132,7 +130,7 @@ private:
 
         double scale = model_.scale * plan.weight_scale;
         for (const Reach& reached : reaches_)
-            if (!fits(reached.value, scale, log2_of_primes(model_, primes))) return std::nullopt;
+            if (!fits(reached.value, scale, modulus_bits_[primes])) return std::nullopt;
 
         // Inputs' noise through the weights, the weights' own rounding, the constant's rounding.
         const auto affine_error = [&](const Reach& reached) {
@@ -147,14 +145,14 @@ private:
 
         double rescale_error = 0;
         if (rescale) {
-            scale = std::ldexp(scale, -model_.coeff_modulus_bits[primes - 1]);
+            scale /= static_cast<double>(primes_[primes - 1]);
             if (scale < 2) return std::nullopt;
             rescale_error = deviations * rounding_deviation(degree_) / scale;
             for (const Reach& reached : reaches_)
-                if (!fits(reached.value, scale, log2_of_primes(model_, plan.result_primes))) return std::nullopt;
+                if (!fits(reached.value, scale, modulus_bits_[plan.result_primes])) return std::nullopt;
         }
         plan.result_scale = scale * scale;
-        if (!fits(plan.value_bound, plan.result_scale, log2_of_primes(model_, plan.result_primes))) return std::nullopt;
+        if (!fits(plan.value_bound, plan.result_scale, modulus_bits_[plan.result_primes])) return std::nullopt;
         const double a = affine_error(reaches_[0]) + rescale_error;
         const double z = affine_error(reaches_[1]) + rescale_error;
         plan.error_bound = a * reaches_[1].value + z * reaches_[0].value + a * z + 1 / plan.result_scale +
@@ -163,6 +161,8 @@ private:
     }
 
     const PolynomialModel& model_;
+    const std::vector<std::uint64_t>& primes_;
+    std::vector<double> modulus_bits_;  ///< of the first 0, 1, 2, … primes together
     const double degree_;
     const double input_bound_sum_;
     Plan base_;
@@ -190,7 +190,9 @@ Result<Plan> make_plan(const PolynomialModel& model) {
         return refusal("/parameters/weights", "all are zero: there is nothing to compute on ciphertexts");
     if (model.coefficients[1] == 0 && model.coefficients[2] == 0)
         return refusal("/activation_parameters/coefficients", "a constant activation: nothing depends on the input");
-    Planner planner(model);
+    const auto primes = he::coeff_modulus({model.poly_modulus_degree, model.coeff_modulus_bits});
+    if (!primes) return refusal("/encryption_parameters/coeff_modulus_bits", primes.error().message);
+    Planner planner(model, *primes);
     if (std::optional<Plan> plan = planner.best()) return *std::move(plan);
     if (planner.vanishing())
         return refusal("/parameters/weights", "all are so close to zero that they round to it at every scale");

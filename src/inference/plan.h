@@ -27,7 +27,7 @@ struct Plan {
     bool rescale = false;          ///< quadratic only: after each affine form
     std::size_t result_primes = 0;
     std::size_t result_size = 2;  ///< polynomials
-    double result_scale = 0;      ///< nominal: primes taken as powers of two
+    double result_scale = 0;      ///< of the answer, up to the rounding of doubles
     double value_bound = 0;       ///< of |y| over the input bounds
     /// Largest |decrypted − exact| over the input bounds for honest ciphertexts. See plan.cpp for its parts and tails.
     double error_bound = 0;

@@ -353,6 +353,7 @@ std::shared_ptr<JobService::Wait> JobService::when_final(std::string_view id, st
 JobService::Load JobService::load() const { return {impl_->unfinished().count(), impl_->unfinished().bytes()}; }
 
 std::string JobService::store_diagnostic() const { return impl_->store().last_diagnostic(); }
+std::uint64_t JobService::store_failures() const { return impl_->store().failures(); }
 
 void JobService::stop() { impl_->stop(); }
 

@@ -82,6 +82,8 @@ public:
 
     /// As SqliteStore::last_diagnostic.
     std::string store_diagnostic() const;
+    /// As SqliteStore::failures.
+    std::uint64_t store_failures() const;
 
     /// Refuses new jobs, writes those already admitted, lets running evaluations end and be written, leaves queued ones
     /// on disk, joins the threads. Idempotent; not from a callback. find() goes on working.

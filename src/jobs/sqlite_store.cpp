@@ -161,6 +161,8 @@ public:
         return diagnostic_;
     }
 
+    std::uint64_t failures() const { return failures_; }
+
 private:
     std::unique_lock<std::mutex> write_lock() { return std::unique_lock(write_mutex_); }
 
@@ -187,6 +189,7 @@ private:
 
     void note(const SqliteFailure& failure) {
         const std::scoped_lock lock(diagnostic_mutex_);
+        ++failures_;
         diagnostic_ = failure.text + " (SQLite result code " + std::to_string(failure.code) + ")";
     }
 
@@ -351,6 +354,7 @@ private:
 
     mutable std::mutex diagnostic_mutex_;
     std::string diagnostic_;
+    std::atomic<std::uint64_t> failures_{0};
 };
 
 SqliteStore::SqliteStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -393,5 +397,6 @@ Result<SqliteStore::StoredBytes> SqliteStore::stored_bytes(std::string_view tena
 }
 
 std::string SqliteStore::last_diagnostic() const { return impl_->last_diagnostic(); }
+std::uint64_t SqliteStore::failures() const { return impl_->failures(); }
 
 }  // namespace einfer::jobs

@@ -97,6 +97,8 @@ public:
 
     /// What SQLite said about the latest failure: for the operator's log, never for a reply.
     std::string last_diagnostic() const;
+    /// Failures so far.
+    std::uint64_t failures() const;
 
 private:
     class Impl;

@@ -51,12 +51,13 @@ bool is_prime(std::uint64_t odd) {
     return true;
 }
 
-/// Primes of exactly `bits` bits that are 1 modulo 2N: the ones CKKS can use. For scarce ones.
-std::size_t count_primes(int bits, std::size_t degree) {
+/// Primes of exactly `bits` bits that are 1 modulo 2N: the ones CKKS can use. For scarce ones. Counts up to `enough`:
+/// a list of thousands of models is to be judged in no time.
+std::size_t count_primes(int bits, std::size_t degree, std::size_t enough) {
     const std::uint64_t step = 2 * degree, end = std::uint64_t{1} << bits;
     std::size_t count = 0;
-    for (std::uint64_t candidate = end / 2 / step * step + 1; candidate < end; candidate += step)
-        if (candidate > end / 2 && is_prime(candidate)) ++count;
+    for (std::uint64_t candidate = end - step + 1; candidate > end / 2 && count < enough; candidate -= step)
+        if (is_prime(candidate)) ++count;
     return count;
 }
 
@@ -105,6 +106,16 @@ ModelDescription model_from_json(const json::object& object) {
     return model;
 }
 
+int data_modulus_bits(const EncryptionParameters& encryption) {
+    constexpr int may_be_halved = 28;
+    int bits = -1;  // what all the others may lack together
+    for (std::size_t i = 0; i + 1 < encryption.coeff_modulus_bits.size(); ++i) {
+        const int size = encryption.coeff_modulus_bits[i];
+        bits += size <= may_be_halved ? size - 1 : size;
+    }
+    return bits;
+}
+
 std::optional<ModelFault> find_fault(const ModelDescription& model) {
     const EncryptionParameters& encryption = model.encryption;
     const std::size_t degree = encryption.poly_modulus_degree;
@@ -125,16 +136,15 @@ std::optional<ModelFault> find_fault(const ModelDescription& model) {
         return ModelFault{"/encryption_parameters/coeff_modulus_bits",
                           "sum to " + std::to_string(total) + " bits; 128-bit security at this degree allows " +
                               std::to_string(security_bound)};
-    for (const int size : bits) {
+    for (int size = min_prime_bits; size <= max_scarce_bits; ++size) {
         const auto wanted = static_cast<std::size_t>(std::count(bits.begin(), bits.end(), size));
-        if (size > max_scarce_bits) continue;
-        if (const std::size_t available = count_primes(size, degree); wanted > available)
+        if (const std::size_t available = count_primes(size, degree, wanted); wanted > available)
             return ModelFault{"/encryption_parameters/coeff_modulus_bits",
                               "at this degree there are only " + std::to_string(available) + " usable primes of " +
                                   std::to_string(size) + " bits"};
     }
-    const int data_bits = total - bits.back();
-    if (!std::isfinite(encryption.scale) || encryption.scale < 1 || std::log2(encryption.scale) > data_bits - 2)
+    if (!std::isfinite(encryption.scale) || encryption.scale < 1 ||
+        std::log2(encryption.scale) > data_modulus_bits(encryption) - 1)
         return ModelFault{"/encryption_parameters/scale", "must be at least 1 and well below the data modulus"};
     if (encryption.max_multiplicative_depth < 0 ||
         static_cast<std::size_t>(encryption.max_multiplicative_depth) > bits.size() - 2)

@@ -39,6 +39,10 @@ struct ModelDescription {
 /// Reads the v1.0 members of an object that passed the models or registry-entry schema.
 [[nodiscard]] ModelDescription model_from_json(const boost::json::object& object);
 
+/// A whole number of bits that the product of the data primes has at least. Primes are just below 2^bits, but small
+/// ones are scarce at a large degree and may be anywhere above half of it.
+[[nodiscard]] int data_modulus_bits(const EncryptionParameters& encryption);
+
 struct ModelFault {
     std::string field;  ///< JSON pointer into the model object
     std::string reason;

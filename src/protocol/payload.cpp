@@ -23,11 +23,22 @@ constexpr auto base64_values = [] {
 }();
 
 /// Decoded bytes on their way out, wiped when they are gone: they may be a secret key that was sent by mistake.
-struct Run {
-    ~Run() { ::explicit_bzero(bytes.data(), bytes.size()); }
-    std::uint8_t* data() { return bytes.data(); }
+class Run {
+public:
+    Run() {}  // NOLINT(modernize-use-equals-default): bytes_ is not to be filled with zeros
+    ~Run() { ::explicit_bzero(bytes_.data(), used_); }
+    Run(const Run&) = delete;
+    Run& operator=(const Run&) = delete;
+    /// Room for so many bytes, at most run_bytes.
+    std::uint8_t* use(std::size_t bytes) {
+        used_ = std::max(used_, bytes);
+        return bytes_.data();
+    }
+    const std::uint8_t* data() { return bytes_.data(); }
 
-    std::array<std::uint8_t, run_bytes> bytes;
+private:
+    std::array<std::uint8_t, run_bytes> bytes_;
+    std::size_t used_ = 0;
 };
 
 /// Values of hex digits into `values`; non-zero when a character is no digit. Branch-free arithmetic on bytes, because
@@ -133,12 +144,12 @@ void PayloadDecoder::feed_hex(std::string_view text, const Out& out) {
         carry_[1] = text[0];
         text.remove_prefix(1);
         carried_ = 0;
-        bad_ = !decode_hex(carry_.data(), run.data(), 1);
+        bad_ = !decode_hex(carry_.data(), run.use(1), 1);
         if (!bad_) out({run.data(), 1});
     }
     while (!bad_ && text.size() >= 2) {
         const std::size_t bytes = std::min(text.size() / 2, run_bytes);
-        bad_ = !decode_hex(text.data(), run.data(), bytes);
+        bad_ = !decode_hex(text.data(), run.use(bytes), bytes);
         if (!bad_) out({run.data(), bytes});
         text.remove_prefix(2 * bytes);
     }
@@ -160,11 +171,11 @@ void PayloadDecoder::feed_base64(std::string_view text, const Out& out) {
         if (bytes + 3 > run_bytes) flush();
         if (in[3] == '=') {
             padded_ = true;
-            const std::size_t tail = decode_padded(in, run.data() + bytes);
+            const std::size_t tail = decode_padded(in, run.use(bytes + 3) + bytes);
             bytes += tail;
             return tail != 0;
         }
-        if (!decode_quantum(in, run.data() + bytes)) return false;
+        if (!decode_quantum(in, run.use(bytes + 3) + bytes)) return false;
         bytes += 3;
         return true;
     };

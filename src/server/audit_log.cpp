@@ -30,6 +30,7 @@ Result<void> AuditLog::reopen() {
     const std::scoped_lock lock(mutex_);
     if (file_ >= 0) ::close(file_);
     file_ = fresh;
+    torn_ = false;
     return {};
 }
 
@@ -37,11 +38,16 @@ void AuditLog::record(std::string_view event, const boost::json::object& fields)
     if (path_.empty()) return;
     boost::json::object line{{"time", to_rfc3339(system_now())}, {"event", event}};
     for (const auto& field : fields) line.emplace(field.key(), field.value());
-    const std::string text = boost::json::serialize(line) + '\n';
+    std::string text = boost::json::serialize(line) + '\n';
     const std::scoped_lock lock(mutex_);
-    const bool failed = ::write(file_, text.data(), text.size()) != static_cast<ssize_t>(text.size());
-    if (failed && !failing_) log_event(LogLevel::Error, "audit_failed", {{"reason", std::strerror(errno)}});
+    if (torn_) text.insert(0, 1, '\n');  // what was cut off stays a line of its own
+    const ssize_t written = ::write(file_, text.data(), text.size());
+    const bool failed = written != static_cast<ssize_t>(text.size());
+    if (failed && !failing_)
+        log_event(LogLevel::Error, "audit_failed",
+                  {{"reason", written < 0 ? std::strerror(errno) : "a record was written in part: is the disk full?"}});
     failing_ = failed;
+    if (written > 0) torn_ = failed;
 }
 
 }  // namespace einfer::server

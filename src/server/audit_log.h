@@ -34,6 +34,7 @@ private:
     std::mutex mutex_;
     int file_ = -1;
     bool failing_ = false;
+    bool torn_ = false;  ///< the file ends in the middle of a line
 };
 
 }  // namespace einfer::server

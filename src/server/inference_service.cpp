@@ -200,13 +200,20 @@ jobs::Outcome InferenceService::evaluate(const jobs::Job& job, const jobs::Bytes
 }
 
 void InferenceService::report_store() {
-    std::string text = jobs_->store_diagnostic();
+    constexpr std::chrono::minutes pause{1};
+    const std::uint64_t failures = jobs_->store_failures();
+    const auto now = std::chrono::steady_clock::now();
+    std::string text;
     {
         const std::scoped_lock lock(report_mutex_);
-        if (text == reported_) return;
+        if (failures == reported_failures_) return;
+        text = jobs_->store_diagnostic();
+        if (text == reported_ && now - reported_at_ < pause) return;
         reported_ = text;
+        reported_failures_ = failures;
+        reported_at_ = now;
     }
-    log_event(LogLevel::Error, "store_failed", {{"reason", text}});
+    log_event(LogLevel::Error, "store_failed", {{"reason", text}, {"failures", failures}});
 }
 
 void InferenceService::stop() {

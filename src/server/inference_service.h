@@ -9,6 +9,7 @@
 #include "server/infer_upload.h"
 #include "server/memory_shares.h"
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -79,13 +80,14 @@ public:
 
     /// New requests are refused; evaluations that run are finished and stored. Blocks until then.
     void stop();
+    /// Logs what the store says about its latest failure: at once if it says something new, else at most every
+    /// minute. To be called now and then, for failures that no request sees.
+    void report_store();
     /// From now on readiness() is SHUTTING_DOWN; does not block.
     void begin_shutdown() { shutting_down_ = true; }
 
 private:
     InferenceService(std::unique_ptr<Catalog> catalog, ServiceOptions options);
-    /// Logs what the store says about its latest failure, once.
-    void report_store();
     [[nodiscard]] jobs::Outcome evaluate(const jobs::Job& job, const jobs::Bytes& inputs) const;
 
     std::unique_ptr<Catalog> catalog_;
@@ -98,6 +100,8 @@ private:
     std::unique_ptr<jobs::JobService> jobs_;
     std::mutex report_mutex_;
     std::string reported_;
+    std::uint64_t reported_failures_ = 0;
+    std::chrono::steady_clock::time_point reported_at_;
 };
 
 /// The entity tag of `body`.

@@ -9,10 +9,7 @@ constexpr std::size_t greed = 8;
 }  // namespace
 
 std::shared_ptr<MemoryBudget> MemoryShares::of(std::string_view tenant) {
-    const std::scoped_lock lock(mutex_);
-    std::string name(tenant);
-    if (const auto found = shares_.find(name); found != shares_.end())
-        if (auto share = found->second.lock()) return share;
+    const std::string name(tenant);
     const auto forget = [this, name](MemoryBudget* share) {
         delete share;
         const std::scoped_lock forget_lock(mutex_);
@@ -20,8 +17,12 @@ std::shared_ptr<MemoryBudget> MemoryShares::of(std::string_view tenant) {
         if (const auto found = shares_.find(name); found != shares_.end() && found->second.expired())
             shares_.erase(found);
     };
+    // Made before the lock is taken, and gone after it: the deleter, which an exception may call, takes it too.
     std::shared_ptr<MemoryBudget> share(new MemoryBudget(whole_, greed), forget);
-    shares_[std::move(name)] = share;
+    const std::scoped_lock lock(mutex_);
+    std::weak_ptr<MemoryBudget>& entry = shares_[name];
+    if (auto existing = entry.lock()) return existing;
+    entry = share;
     return share;
 }
 

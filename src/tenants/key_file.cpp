@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <fstream>
-#include <iterator>
 
 namespace einfer::tenants {
 namespace {
@@ -121,12 +120,15 @@ Result<KeyFile> KeyFile::parse(std::string_view text, const TenantLimits& defaul
 }
 
 Result<KeyFile> KeyFile::load(const std::filesystem::path& path, const TenantLimits& defaults) {
-    std::ifstream stream(path, std::ios::binary);
     std::error_code ec;
+    if (!std::filesystem::is_regular_file(path, ec)) return Error{ErrorCode::Internal, "is not there, or no file"};
+    std::ifstream stream(path, std::ios::binary);
     const auto size = std::filesystem::file_size(path, ec);
     if (!stream || ec) return Error{ErrorCode::Internal, "cannot be read"};
     if (size > max_file_bytes) return Error{ErrorCode::Internal, "is larger than 64 MiB"};
-    const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+    std::string text(size, ' ');
+    if (!stream.read(text.data(), static_cast<std::streamsize>(size)))
+        return Error{ErrorCode::Internal, "cannot be read to its end"};
     return parse(text, defaults);
 }
 

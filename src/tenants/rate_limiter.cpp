@@ -57,7 +57,12 @@ RateLimiter::Order::iterator& RateLimiter::bucket(std::string_view name, Clock::
         return *shared_;
     }
     const auto made = buckets_.try_emplace(std::string(name)).first;
-    made->second = order_.emplace(now, &made->first);
+    try {
+        made->second = order_.emplace(now, &made->first);
+    } catch (const std::bad_alloc&) {
+        buckets_.erase(made);
+        throw;
+    }
     return made->second;
 }
 

@@ -121,6 +121,19 @@ def test_an_error_leaves_no_output_file(server: Server, tmp_path: pathlib.Path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_link_stays_and_its_target_is_written(server: Server, tmp_path: pathlib.Path):
+    target, link = tmp_path / "target.csv", tmp_path / "link.csv"
+    target.write_text("old", encoding="utf-8")
+    link.symlink_to(target.name)
+    rows = ",".join(["0.1"] * 8)
+    for output in (link, pathlib.Path("/dev/stdout")):
+        answer = run("infer", "--model", "logistic_v1", "--input", "-", "--output", str(output), server=server, stdin=rows)
+        assert answer.returncode == 0, answer.stderr
+    assert answer.stdout == target.read_text(encoding="utf-8") == "prediction\n0.500591\n"
+    assert link.is_symlink()
+    assert {path.name for path in tmp_path.iterdir()} == {"target.csv", "link.csv"}
+
+
 def test_the_demo():
     """What `make demo` runs once everything is built."""
     demo = subprocess.run([sys.executable, str(ROOT / "scripts/demo.py"), "--bin", str(BINARY.parent)],

@@ -125,6 +125,24 @@ def test_a_reload_during_the_start_does_not_end_it(start_server: StartServer, mo
     assert get(server, "/health").status == 200
 
 
+def test_key_files_that_cannot_be_read_leave_the_old_one(
+    start_server: StartServer, pair_models: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    """Nor does a file that opens and then fails, or a pipe that nobody writes to, end the server or make it wait."""
+    key = ApiKey.make()
+    keys = write_key_file(tmp_path / "keys.json", {"alice": key})
+    server = start_server("--api-keys", str(keys), registry=pair_models, headers=key.header)
+    fails_to_read, pipe, directory = pathlib.Path("/proc/self/mem"), tmp_path / "pipe", tmp_path
+    os.mkfifo(pipe)
+    for reloads, target in enumerate((fails_to_read, pipe, directory, tmp_path / "nothing"), 1):
+        keys.unlink()
+        keys.symlink_to(target)
+        server.send_signal(signal.SIGHUP)
+        wait_until(lambda: server.log_text().count("reload_failed") == reloads, "the reload has failed")  # noqa: B023
+        assert get(server, "/models").status == 200
+    assert server.stop() == 0
+
+
 # --- Ways around a rate ----------------------------------------------------------------------------------------------------
 
 

@@ -166,7 +166,7 @@ def test_keys_are_reloaded(guarded: Server, api_keys: dict[str, ApiKey], tmp_pat
 
 
 @pytest.mark.parametrize(("text", "says"), [
-    (None, "cannot be read"),
+    (None, "is not there, or no file"),
     ("{", "no valid JSON"),
     ('{"tenants":[{"tenant":"a b","keys":[]}]}', "/tenants/0/tenant"),
     ('{"tenants":[{"tenant":"a","keys":["secret"]}]}', "/tenants/0/keys/0"),

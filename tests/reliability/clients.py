@@ -6,19 +6,20 @@ import dataclasses
 import hashlib
 import random
 import sqlite3
+import ssl
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from reliability.history import Get, History, Post, Stored
 from support.honest import HonestRequest, digest_of
 from support.http import ConnectionEnded, Reply, get, post
 from support.server import PATIENCE, Server, wait_until
 
-GONE = (ConnectionEnded, ConnectionRefusedError, ConnectionResetError, BrokenPipeError)
+GONE = (ConnectionEnded, ConnectionRefusedError, ConnectionResetError, BrokenPipeError, ssl.SSLError)
 STATES = ["queued", "running", "completed", "failed", "expired"]  # as the job table numbers them
 
 
@@ -205,21 +206,27 @@ class Client:
         return True
 
 
+class Actor(Protocol):
+    """One of a crowd."""
+
+    def act(self) -> bool:
+        """False when there was nothing to do."""
+
+
 @contextmanager
-def at_work(clients: list[Client]) -> Iterator[None]:
-    """Each client has a thread of its own, which is patient while the server is away."""
+def at_work(actors: Iterable[Actor], rest: Callable[[Actor], float] = lambda _: 0) -> Iterator[None]:
+    """Each has a thread of its own, which is patient while the server is away. `rest`: seconds between two acts."""
     end = threading.Event()
     failures: list[BaseException] = []
 
-    def run(client: Client) -> None:
+    def run(actor: Actor) -> None:
         try:
             while not end.is_set():
-                if not client.act():
-                    end.wait(0.01)
+                end.wait(rest(actor) if actor.act() else 0.01)
         except BaseException as failure:  # noqa: BLE001, raised again below
             failures.append(failure)
 
-    threads = [threading.Thread(target=run, args=(client,)) for client in clients]
+    threads = [threading.Thread(target=run, args=(actor,)) for actor in actors]
     for thread in threads:
         thread.start()
     try:

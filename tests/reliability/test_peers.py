@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import pathlib
+import socket
+import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 
 from reliability.clients import Question, Recorder, answers, at_work, count_of, crowd, look_back
 from reliability.history import violations
+from support.access import Certificate
 from support.http import JSON_BODY, Connection, post, request_bytes
-from support.server import Server, wait_until
+from support.server import PATIENCE, Server, wait_until
 
 StartServer = Callable[..., Server]
 
@@ -61,3 +65,71 @@ def test_all_bad_peers_at_once(
     look_back(recorder, server)
     recorder.history.stored = [job for job in recorder.history.stored if job.job_id != job_id]
     assert violations(recorder.history, answers(questions)) == []
+
+
+def burst(server: Server, first: bytes, byte: bytes, deadline: float) -> socket.socket:
+    """Sends `first`, then single bytes around the deadline in seconds, then nothing more."""
+    peer = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    began = time.monotonic()
+    peer.sendall(first)
+    time.sleep(deadline - 0.02)
+    with suppress(OSError):
+        for _ in range(14_000):  # less than the limit of a header
+            peer.send(byte)
+            if time.monotonic() > began + deadline + 0.02:
+                break
+    return peer
+
+
+def are_let_go(server: Server, first: bytes, byte: bytes, deadline: float) -> None:
+    """A deadline that passes while bytes arrive holds all the same, though the peers keep their ends open."""
+    with ExitStack() as stack, ThreadPoolExecutor(4) as pool:
+        for peer in pool.map(lambda _: burst(server, first, byte, deadline), range(48)):
+            stack.enter_context(peer)
+        wait_until(lambda: not server.connections(), "all are let go")
+
+
+def test_a_header_that_arrives_around_its_deadline(start_server: StartServer, pair_models: pathlib.Path) -> None:
+    server = start_server("--header-timeout", "0.3", registry=pair_models)
+    are_let_go(server, b"GET /health HTTP/1.1\r\nHost: x\r\nX: ", b"a", 0.3)
+
+
+def test_a_body_that_arrives_around_its_deadline(start_server: StartServer, pair_models: pathlib.Path) -> None:
+    server = start_server("--request-timeout", "0.5", registry=pair_models)
+    head = request_bytes("POST", "/infer", JSON_BODY | {"Transfer-Encoding": "chunked"})
+    are_let_go(server, head + b"1;", b"a", 0.5)  # the extension of a chunk
+
+
+def test_half_a_tls_record_around_the_deadline(
+    start_server: StartServer, pair_models: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    certificate = Certificate.self_signed(tmp_path)
+    server = start_server(
+        *certificate.flags, "--header-timeout", "0.3", registry=pair_models, tls=certificate.trusting()
+    )
+    are_let_go(server, bytes([22, 3, 1, 0x3F, 0xFF, 1, 0, 0x3F, 0xFB]), b"\3", 0.3)
+
+
+def test_a_flood_behind_a_refused_request(start_server: StartServer, pair_models: pathlib.Path) -> None:
+    """What is thrown away so that the refusal is read has a bound of five seconds, however it arrives."""
+    server = start_server(registry=pair_models)
+    refused = request_bytes("POST", "/nothing", {"Content-Length": str(10**12)})
+
+    def flood(_: int) -> socket.socket:
+        peer = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+        peer.sendall(refused)
+        while peer.recv(4096):
+            pass
+        began = time.monotonic()
+        time.sleep(4.98)
+        peer.settimeout(1)
+        with suppress(OSError):
+            while time.monotonic() < began + 5.03:
+                peer.send(bytes(65536))
+        return peer
+
+    with ExitStack() as stack, ThreadPoolExecutor(8) as pool:
+        for peer in pool.map(flood, range(8)):
+            stack.enter_context(peer)
+        wait_until(lambda: not server.connections(), "all are let go")

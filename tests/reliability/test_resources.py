@@ -11,6 +11,7 @@ import pytest
 from reliability.clients import TENANTS, Question, Recorder, answers, at_work, count_of, crowd, look_back
 from reliability.faults import Faults
 from reliability.history import violations
+from support.access import Certificate
 from support.server import Server, wait_until
 
 StartServer = Callable[..., Server]
@@ -21,18 +22,36 @@ def accepts_more(recorder: Recorder, jobs: int) -> None:
     wait_until(lambda: count_of(recorder, 200, 202) >= before + jobs, "jobs are accepted")
 
 
+def test_a_server_without_memory_for_its_contexts(
+    pair_models: pathlib.Path, tmp_path: pathlib.Path, faults: Faults
+) -> None:
+    """It listens already when that turns out: it ends all the same, and says why."""
+    faults.set(allocation_least=60_000, allocation_period=1)
+    server = Server(pair_models, tmp_path / "one", env=faults.env)
+    try:
+        assert server.exit_code() == 1
+        assert server.log_text().splitlines()[-1].startswith("einfer-server: cannot serve: there is not enough memory")
+    finally:
+        server.kill()
+
+
 @pytest.mark.adversarial("resources.allocation-failures")
+@pytest.mark.parametrize("tls", [False, True])
 @pytest.mark.parametrize(("least", "period"), [(100_000, 3), pytest.param(10_000, 5, marks=pytest.mark.long), (1000, 20)])
 def test_allocations_that_fail_under_load(
     start_server: StartServer, pair_models: pathlib.Path, tmp_path: pathlib.Path, faults: Faults,
-    questions: list[Question], least: int, period: int,
+    questions: list[Question], least: int, period: int, tls: bool,
 ) -> None:
     """Of those of so many bytes, one in so many: the process lives, no 202 is lost, and what is answered is right.
 
     A job whose evaluation finds no memory may fail. A job that was accepted before the memory for its reply was lacking
     is a job, though its sender was told to wait.
     """
-    server = start_server(registry=pair_models, home=tmp_path / "one", env=faults.env)
+    certificate = Certificate.self_signed(tmp_path / "certificate") if tls else None
+    server = start_server(
+        *(certificate.flags if certificate else []), registry=pair_models, home=tmp_path / "one", env=faults.env,
+        tls=certificate.trusting() if certificate else None,
+    )
     recorder = Recorder(server)
     with at_work(crowd(recorder, questions)):
         for seed in range(3):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import random
-import threading
 import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from reliability.clients import Client, Question, Recorder, crowd
+from reliability.clients import Actor, Question, Recorder, at_work, crowd
 from support.http import JSON_BODY, Connection, request_bytes
 from support.honest import HonestRequest
 from support.seal_bytes import ZLIB, ZSTD, join, zstd_frame
@@ -39,7 +38,7 @@ class Hostile:
             request_bytes("POST", "/infer", JSON_BODY | {"Transfer-Encoding": "chunked"}) + b"ffffffffffff\r\n",
         ]
 
-    def act(self) -> None:
+    def act(self) -> bool:
         data = bytearray(self.chance.choice(self.messages))
         if self.chance.random() < 0.3:
             for _ in range(self.chance.choice([1, 10, 100])):
@@ -47,13 +46,14 @@ class Hostile:
         try:
             connection = Connection(self.server)
         except OSError:
-            return
+            return True
         with connection:
             connection.send(bytes(data))
             if self.chance.random() < 0.5:
                 connection.wait_for_data(0.05)
             if self.chance.random() < 0.3:
                 connection.reset()
+        return True
 
 
 @contextmanager
@@ -62,31 +62,15 @@ def mixed_traffic(
     hostile: int = 3, pause: float = 0, seed: int = 0,
 ) -> Iterator[None]:
     """Clients that each rest for `pause` seconds between two acts."""
-    end = threading.Event()
-    failures: list[BaseException] = []
 
-    def run(actor: Client | Hostile) -> None:
+    def rest(actor: Actor) -> float:
         # Hostile ones always rest a little: what they send costs them nothing, and a slow server would do nothing else.
-        rest = max(pause, 0.2) if isinstance(actor, Hostile) else pause
-        try:
-            while not end.wait(rest):
-                actor.act()
-        except BaseException as failure:  # noqa: BLE001, raised again below
-            failures.append(failure)
+        return max(pause, 0.2) if isinstance(actor, Hostile) else pause
 
-    actors: list[Client | Hostile] = [*crowd(recorder, questions, honest, seed)]
+    actors: list[Actor] = [*crowd(recorder, questions, honest, seed)]
     actors += [Hostile(server, request, seed + number) for number in range(hostile)]
-    threads = [threading.Thread(target=run, args=(actor,)) for actor in actors]
-    for thread in threads:
-        thread.start()
-    try:
+    with at_work(actors, rest):
         yield
-    finally:
-        end.set()
-        for thread in threads:
-            thread.join()
-    if failures:
-        raise failures[0]
 
 
 def let_run(server: Server, seconds: float) -> None:

@@ -3,36 +3,20 @@
 // "malformed".
 #include "protocol/json_reader.h"
 #include "protocol/schema.h"
+#include "support/schemas.h"
 
 #include <cstdlib>
 #include <iostream>
-#include <map>
 #include <string>
 #include <string_view>
 
 namespace {
 
 using einfer::protocol::Schema;
-
-const std::map<std::string_view, Schema> schemas{
-    {"accepted", Schema::Accepted},
-    {"error", Schema::Error},
-    {"health", Schema::Health},
-    {"infer_plain_request", Schema::InferPlainRequest},
-    {"infer_plain_response", Schema::InferPlainResponse},
-    {"infer_request", Schema::InferRequest},
-    {"job", Schema::Job},
-    {"keys", Schema::Keys},
-    {"models", Schema::Models},
-    {"registry_entry", Schema::RegistryEntry},
-    {"result", Schema::Result},
-};
-
-constexpr einfer::protocol::JsonLimits wide{
-    .max_depth = 32, .max_values = 1u << 20, .max_string_bytes = 1u << 24, .max_text_bytes = 1u << 24};
+using einfer::test::schemas;
 
 std::string_view verdict(Schema schema, std::string_view text) {
-    const auto document = einfer::protocol::parse_json(text, wide);
+    const auto document = einfer::protocol::parse_json(text, einfer::test::wide_limits);
     if (!document) return "malformed";
     return einfer::protocol::check_schema(schema, *document) ? "valid" : "invalid";
 }

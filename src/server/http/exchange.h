@@ -13,6 +13,10 @@
 
 namespace einfer::server::http {
 
+/// Thrown by a handler that has accepted a job and finds no memory to say so: an error reply would be a lie, so there
+/// is none.
+struct ReplyLost {};
+
 class Exchange {
 public:
     virtual ~Exchange() = default;

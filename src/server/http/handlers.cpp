@@ -178,14 +178,18 @@ net::awaitable<Reply> Handlers::infer(const RequestHead& head, const Caller& cal
     const auto accepted = co_await exchange.submit(*std::move(submission));
     if (taken && (!accepted || accepted->repeated)) tenants_.give_back_rows(*caller, rows);
     if (!accepted) co_return Reply::error(accepted.error());
-    const std::string& id = trace.job_id = accepted->job_id;
-    if (head.wait) {
-        co_await exchange.wait_until_final(id, *head.wait);
-        if (auto shown = final_job(id, caller->tenant)) co_return *std::move(shown);
+    try {
+        const std::string& id = trace.job_id = accepted->job_id;
+        if (head.wait) {
+            co_await exchange.wait_until_final(id, *head.wait);
+            if (auto shown = final_job(id, caller->tenant)) co_return *std::move(shown);
+        }
+        Reply reply = Reply::json(202, protocol::accepted_body(id));
+        reply.headers.emplace_back("Location", "/jobs/" + id);
+        co_return reply;
+    } catch (const std::bad_alloc&) {
+        throw ReplyLost();
     }
-    Reply reply = Reply::json(202, protocol::accepted_body(id));
-    reply.headers.emplace_back("Location", "/jobs/" + id);
-    co_return reply;
 }
 
 /// Nothing when it is not final, or cannot be shown: a job that was accepted is no error, whatever there is no memory

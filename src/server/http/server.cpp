@@ -11,6 +11,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/strand.hpp>
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -85,23 +86,32 @@ private:
     /// On a thread of its own and without a coroutine, which a lack of memory could end.
     void accept() {
         constexpr std::chrono::milliseconds pause{10};
-        while (!stopped_) {
-            boost::system::error_code ec;
-            if (accept_one(ec) || stopped_) continue;
-            if (ec) log_event(LogLevel::Warning, "accept_failed", {{"reason", ec.message()}});
-            if (ec == net::error::no_descriptors) spare_.refuse_one(acceptor_, !tls_.enabled());
-            std::this_thread::sleep_for(pause);
-        }
+        while (!stopped_)
+            if (!accept_one() && !stopped_) std::this_thread::sleep_for(pause);
     }
 
-    /// False when there is no descriptor or no memory for it.
-    bool accept_one(boost::system::error_code& ec) try {
+    /// False when there is no descriptor or no memory for it: std::bad_alloc, or whatever OpenSSL makes of it.
+    bool accept_one() try {
+        boost::system::error_code ec;
         tcp::socket socket = acceptor_.accept(net::make_strand(context_), ec);
-        if (ec) return false;
-        begin_session(std::move(socket));
-        return true;
-    } catch (const std::bad_alloc&) {
+        if (!ec) {
+            begin_session(std::move(socket));
+            return true;
+        }
+        if (stopped_) return false;
+        // accept() fails for the lack of a descriptor also when nobody is there.
+        if (ec == net::error::no_descriptors && !somebody_waits(std::chrono::milliseconds(0)))
+            return somebody_waits(std::chrono::milliseconds(100));
+        log_event(LogLevel::Warning, "accept_failed", {{"reason", ec.message()}});
+        if (ec == net::error::no_descriptors) spare_.refuse_one(acceptor_, !tls_.enabled());
         return false;
+    } catch (const std::exception&) {
+        return false;
+    }
+
+    bool somebody_waits(std::chrono::milliseconds at_most) {
+        pollfd listening{acceptor_.native_handle(), POLLIN, 0};
+        return ::poll(&listening, 1, static_cast<int>(at_most.count())) == 1;
     }
 
     void begin_session(tcp::socket socket) {

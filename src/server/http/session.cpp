@@ -10,7 +10,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 #include <boost/url/parse.hpp>
@@ -31,6 +30,7 @@ constexpr std::size_t slowest_reader_bytes_per_second = 64 * 1024;
 constexpr std::chrono::milliseconds refused_timeout{1000};   // a connection over the limit soon makes room
 constexpr std::chrono::milliseconds draining_timeout{1000};  // without progress, for what arrives when a stop begins
 constexpr std::chrono::milliseconds goodbye_timeout{1000};
+constexpr std::chrono::milliseconds cancelled_again_after{100};
 constexpr std::size_t logged_method_bytes = 32;
 constexpr std::size_t max_header_lines = 128;  // a field takes many times the memory of its bytes
 constexpr auto linger_time = std::chrono::seconds(5);
@@ -123,7 +123,7 @@ net::awaitable<void> Session::run() {
         }
         if (next == Next::Linger) co_await discard_unread();
     }
-    deadline_.cancel();
+    clear_deadline();
     stream_.socket().shutdown(net::ip::tcp::socket::shutdown_both, ec);
 }
 
@@ -149,12 +149,18 @@ net::awaitable<Session::Next> Session::serve_requests() {
 void Session::set_deadline(steady_clock::time_point when) {
     timed_out_ = false;
     deadline_.expires_at(when);
+    watch_deadline();
+}
+
+void Session::watch_deadline() {
     deadline_.async_wait([weak = weak_from_this()](beast::error_code ec) {
         const auto self = weak.lock();
         // A handler that was already queued when the deadline moved finds it in the future.
         if (ec || !self || self->deadline_.expiry() > steady_clock::now()) return;
         self->timed_out_ = true;
         self->stream_.socket().cancel(ec);
+        self->deadline_.expires_after(cancelled_again_after);
+        self->watch_deadline();
     });
 }
 
@@ -185,7 +191,7 @@ net::awaitable<std::optional<Result<void>>> Session::read_header() {
         const auto room = buffer_.prepare(std::min(chunk_bytes, buffer_.max_size() - buffer_.size()));
         const auto [ec, bytes] = co_await stream_.async_read_some(room, as_result);
         buffer_.commit(bytes);
-        if (!ec) continue;
+        if (!ec && !timed_out_) continue;
         arriving_ = false;
         request_id_ = random_id();
         if (timed_out_) co_return Result<void>(too_slow());
@@ -209,6 +215,10 @@ net::awaitable<Session::Next> Session::serve_one() {
         answer = co_await this->answer();
     else
         answer.reply = Reply::error(header->error());
+    if (answer.lost) {
+        log_event(LogLevel::Error, "reply_lost", {{"request_id", request_id_}, {"job_id", answer.trace.job_id}});
+        co_return Next::Close;
+    }
     const bool keep_alive = answer.keep_alive && !shared_.draining;
     const bool unread = !*header || !parser_->is_done();
     answer.body_bytes = answer.reply.body.size();
@@ -262,6 +272,8 @@ net::awaitable<Session::Answer> Session::answer() {
     answer.head_only = head->method == beast::http::verb::head;
     try {
         answer.reply = co_await shared_.handlers.handle(*head, *this, answer.trace);
+    } catch (const ReplyLost&) {
+        answer.lost = true;
     } catch (const std::bad_alloc&) {
         answer.reply = Reply::error({ErrorCode::Overloaded, "out of memory; try again later"});
     } catch (const std::exception& fault) {
@@ -303,7 +315,7 @@ net::awaitable<void> Session::discard_unread() {
     std::size_t seen = 0;
     chunk_.resize(chunk_bytes);
     set_deadline(deadline);
-    while (seen < linger_bytes) {
+    while (seen < linger_bytes && !timed_out_) {
         const auto [ec, bytes] = co_await stream_.socket().async_read_some(net::buffer(chunk_), as_result);
         if (ec) break;
         seen += bytes;
@@ -343,6 +355,16 @@ void Session::wipe_buffers() {
     buffer_.commit(next.size());
 }
 
+/// Fills chunk_ with the bodies of as many chunks as have arrived: they may have a byte each.
+std::size_t Session::parse_body(beast::error_code& parsed) {
+    auto& body = parser_->get().body();
+    body.data = chunk_.data();
+    body.size = chunk_.size();
+    body.more = true;
+    while (!parsed && !parser_->is_done() && buffer_.size() > 0) buffer_.consume(parser_->put(buffer_.data(), parsed));
+    return chunk_.size() - body.size;
+}
+
 net::awaitable<Result<void>> Session::receive_body(std::size_t limit,
                                                    const std::function<void(std::string_view)>& consume) {
     if (beast::iequals(parser_->get()[beast::http::field::expect], "100-continue") && buffer_.size() == 0) {
@@ -353,19 +375,24 @@ net::awaitable<Result<void>> Session::receive_body(std::size_t limit,
     const auto deadline = steady_clock::now() + shared_.options.request_timeout;
     chunk_.resize(chunk_bytes);
     std::size_t total = 0;
+    bool needs_more = false;  // buffer_ holds the beginning of something
     while (!parser_->is_done()) {
-        auto& body = parser_->get().body();
-        body.data = chunk_.data();
-        body.size = chunk_.size();
-        body.more = true;
-        const auto patience = shared_.draining ? draining_timeout : shared_.options.body_timeout;
-        set_deadline(std::min(deadline, steady_clock::now() + patience));
-        arriving_ = true;
-        const auto [ec, bytes] = co_await beast::http::async_read_some(stream_, buffer_, *parser_, as_result);
-        arriving_ = false;
-        if (timed_out_) co_return too_slow();
-        if (ec && ec != beast::http::error::need_buffer) co_return framing_error();
-        const std::size_t got = chunk_.size() - body.size;
+        if (buffer_.size() == 0 || needs_more) {
+            const auto patience = shared_.draining ? draining_timeout : shared_.options.body_timeout;
+            set_deadline(std::min(deadline, steady_clock::now() + patience));
+            const auto room = buffer_.prepare(std::min(chunk_bytes, buffer_.max_size() - buffer_.size()));
+            if (room.size() == 0) co_return framing_error();  // the line before a chunk, or a trailer, without an end
+            arriving_ = true;
+            const auto [ec, bytes] = co_await stream_.async_read_some(room, as_result);
+            arriving_ = false;
+            buffer_.commit(bytes);
+            if (timed_out_) co_return too_slow();
+            if (ec) co_return framing_error();
+        }
+        beast::error_code parsed;
+        const std::size_t got = parse_body(parsed);
+        needs_more = parsed == beast::http::error::need_more;
+        if (parsed && !needs_more && parsed != beast::http::error::need_buffer) co_return framing_error();
         total += got;
         if (total > limit)
             co_return Error{ErrorCode::PayloadTooLarge,
@@ -397,7 +424,7 @@ net::awaitable<void> Session::wait_until_final(std::string_view job_id, std::chr
         shared_.service.when_final(job_id, [self = shared_from_this(), executor = stream_.get_executor()] {
             net::post(executor, [self] { self->wait_timer_.cancel(); });
         });
-    deadline_.cancel();
+    clear_deadline();
     co_await wait_timer_.async_wait(as_result);
 }
 

@@ -56,6 +56,7 @@ private:
         Trace trace{};
         bool head_only = false;
         bool keep_alive = false;
+        bool lost = false;  ///< there is none: the connection ends
     };
 
     /// True when there is nothing to do.
@@ -68,9 +69,12 @@ private:
     boost::asio::awaitable<bool> await_request();
     /// The request's header section; the error reply, or nothing at all when nobody is there to read one.
     boost::asio::awaitable<std::optional<Result<void>>> read_header();
-    /// Cancels what the socket is doing when `when` comes, unless set again before. Unlike a timeout of
-    /// beast::tcp_stream it leaves the socket open, so that a 408 can be sent.
+    /// From `when` on cancels whatever the socket does, again and again until it is set anew: what was to be cancelled
+    /// may just have ended, and the next read begun. Unlike a timeout of beast::tcp_stream it leaves the socket open,
+    /// so that a 408 can be sent.
     void set_deadline(std::chrono::steady_clock::time_point when);
+    void watch_deadline();
+    void clear_deadline() { deadline_.expires_at(std::chrono::steady_clock::time_point::max()); }
     void set_timeout(std::chrono::milliseconds from_now) { set_deadline(std::chrono::steady_clock::now() + from_now); }
 
     [[nodiscard]] boost::json::object describe(const Answer& answer) const;
@@ -84,6 +88,7 @@ private:
                                                    std::function<void(std::string_view)> consume) override;
     /// Why reading ended: the sender was too slow, or the server stops and does not wait.
     [[nodiscard]] Error too_slow() const;
+    std::size_t parse_body(boost::beast::error_code& parsed);
     boost::asio::awaitable<Result<void>> receive_body(std::size_t limit,
                                                       const std::function<void(std::string_view)>& consume);
     void wipe_buffers();

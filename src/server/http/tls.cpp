@@ -3,6 +3,7 @@
 #include <openssl/ssl.h>
 
 #include <array>
+#include <filesystem>
 
 namespace einfer::server::http {
 namespace {
@@ -46,6 +47,10 @@ std::shared_ptr<ssl::context> Tls::context() const {
 
 Result<void> Tls::load() {
     if (!enabled()) return {};
+    for (const auto& file : {options_.certificate, options_.key, options_.client_ca}) {
+        std::error_code ec;  // reading a pipe, say, would stop the server
+        if (!file.empty() && !std::filesystem::is_regular_file(file, ec)) return bad(file, "is not there, or no file");
+    }
     auto fresh = std::make_shared<ssl::context>(ssl::context::tls_server);
     configure(fresh->native_handle());
     error_code ec;

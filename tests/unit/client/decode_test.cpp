@@ -1,4 +1,6 @@
 #include "client/decode.h"
+
+#include "client/noise_floor.h"
 #include "small_world.h"
 
 #include <gtest/gtest.h>
@@ -10,22 +12,25 @@ namespace {
 
 using client_test::small_model;
 
-const protocol::EncryptionParameters reference{16384, 1073741824.0, {60, 30, 30, 60}, 2};
-
 TEST(Resolution, FollowsTheErrorBound) {
-    EXPECT_EQ(resolution(3.1e-5, reference), 1e-5);
-    EXPECT_EQ(resolution(1e-5, reference), 1e-5);
-    EXPECT_EQ(resolution(9.99e-6, reference), 1e-6);
-    EXPECT_EQ(resolution(0.5, reference), 0.1);
-    EXPECT_EQ(resolution(1, reference), 1);
+    EXPECT_EQ(resolution(3.1e-5, 1e-6), 1e-5);
+    EXPECT_EQ(resolution(1e-5, 1e-6), 1e-5);
+    EXPECT_EQ(resolution(9.99e-6, 1e-6), 1e-6);
+    EXPECT_EQ(resolution(0.5, 1e-6), 0.1);
+    EXPECT_EQ(resolution(1, 1e-6), 1);
+    EXPECT_EQ(resolution(1e300, 1e-6), 1);
 }
 
 TEST(Resolution, IsNeverFinerThanTheNoiseOfEncryption) {
-    // sqrt(16384) / 2^30 = 1.2e-7: a server cannot have more digits shown by claiming a smaller error.
-    EXPECT_EQ(resolution(1e-12, reference), 1e-7);
-    EXPECT_EQ(resolution(5e-324, reference), 1e-7);
-    EXPECT_EQ(resolution(1e-9, {16384, 1, {60, 60}, 0}), 1);
-    EXPECT_EQ(resolution(1e-300, {32768, 0x1p200, {60, 60, 60, 60, 60}, 0}), 1e-15);
+    for (const double claimed : {1e-7, 1e-12, 5e-324}) EXPECT_EQ(resolution(claimed, 1e-6), 1e-6);
+    EXPECT_EQ(resolution(1e-9, 1), 1);
+    EXPECT_EQ(resolution(1e-300, 1e-200), 1e-15);
+}
+
+TEST(NoiseFloor, IsThePowerOfTenAbove) {
+    EXPECT_DOUBLE_EQ(noise_floor(16384, 0x1p30), 1e-6);  // 8 · 128 / 2^30 = 9.5e-7
+    EXPECT_DOUBLE_EQ(noise_floor(16384, 0x1p29), 1e-5);
+    EXPECT_DOUBLE_EQ(noise_floor(16384, 1), 10000);
 }
 
 TEST(RoundTo, MakesTheNearestMultiple) {
@@ -62,6 +67,17 @@ TEST_F(DecodeTest, ReturnsTheRowsOfTheBatchAndNothingElse) {
     EXPECT_TRUE(batch->plausible);
     EXPECT_EQ(batch->values, (std::vector<double>{0.875, -0.125}));
     EXPECT_EQ(batch->resolution, 1e-3);
+}
+
+TEST_F(DecodeTest, ShowsNoNoiseWhateverTheServerClaims) {
+    // An input sent back under a smaller scale, with a bound that would allow every digit.
+    CheckedResult result = encrypted({0, 0});
+    result.error_bound = 1e-15;
+    EXPECT_DOUBLE_EQ(decode(session, result, model, rows)->resolution, 1e-4);  // 8 · 64 / 2^24 = 3.1e-5
+    result.ciphertext.scale = 0x1p14;
+    const auto batch = decode(session, result, model, rows);
+    EXPECT_EQ(batch->resolution, 0.1);  // 8 · 64 / 2^14 = 0.03
+    EXPECT_EQ(batch->values, (std::vector<double>{0, 0}));
 }
 
 TEST_F(DecodeTest, FindsValuesThatTheModelCannotMake) {

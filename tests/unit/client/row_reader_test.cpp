@@ -54,7 +54,19 @@ TEST(CsvRows, SaysWhereItIsWrong) {
     EXPECT_EQ(fault_of("1,2\n1;2,3\n"), "line 2, column 1: '1;2' is not a finite number");
     for (const char* number : {"nan", "inf", "-inf", "1e999", "0x10", "1,5,", "--1", "+-1", "1e", "1_000", "1 2"})
         EXPECT_NE(fault_of("1,2\n1," + std::string(number) + "\n").find("line 2"), std::string::npos) << number;
+    EXPECT_EQ(fault_of("1\n\xc2\x9b"
+                       "31m\n"),
+              "line 2, column 1: '??31m' is not a finite number");  // U+009B begins a command, too
     EXPECT_NE(fault_of("1\n\x1b[31m" + std::string(100, 'x') + "\n").find("...'"), std::string::npos);
+}
+
+TEST(CsvRows, TakesNoRowWithoutNumbersForAHeader) {
+    for (const char* row : {"nan", "inf", "-Infinity", "1e999", "+nan", "a,nan"})
+        EXPECT_NE(fault_of(std::string(row) + "\n1,2\n").find("line 1, column "), std::string::npos) << row;
+    EXPECT_EQ(fault_of(",,\n1,2,3\n"), "line 1, column 1: empty, but every feature needs a number");
+    EXPECT_EQ(fault_of("\"\"\n1\n"), "line 1, column 1: empty, but every feature needs a number");
+    EXPECT_EQ(read("nano,info\n1,2\n").rows(), 1u);
+    EXPECT_EQ(read(",b\n1,2\n").rows(), 1u);  // a column without a name
 }
 
 TEST(CsvRows, WantsRows) {

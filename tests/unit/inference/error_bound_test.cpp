@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <numeric>
+#include <tuple>
 
 namespace einfer::test {
 namespace {
@@ -77,6 +78,31 @@ TEST(ErrorBound, HoldsForAFullBatchOfEverySlot) {
     }
 }
 
+TEST(ErrorBound, HoldsWherePrimesLieFarBelowTheirSize) {
+    // At this degree the smallest of ten primes of 21 bits, which are the first of the chain, hardly have more than 20.
+    PolynomialModel model{.poly_modulus_degree = 8192,
+                          .coeff_modulus_bits = std::vector<int>(10, 21),
+                          .scale = 0x1p30,
+                          .max_multiplicative_depth = 0,
+                          .weights = {0.9},
+                          .bias = 0,
+                          .coefficients = {0, 1, 0},
+                          .input_bounds = {1},
+                          .tolerance = 1e-4};
+    const he::Context context = make_context(model.poly_modulus_degree, model.coeff_modulus_bits);
+    EXPECT_LT(std::log2(static_cast<double>(context.primes()[0])), 20.5);
+    const keys::Session session = make_session(context, EncryptionMode::Symmetric);
+    for (const auto& [weight, bias, value] : {std::tuple(0.9, 0.0, 0.9), {0.05, 0.9, 1.0}, {-1.0, 0.0, 1.0}}) {
+        model.weights = {weight};
+        model.bias = bias;
+        const Plan plan = inference::make_plan(model).value();
+        const std::vector<std::vector<double>> rows{std::vector<double>(context.slot_count(), value)};
+        EXPECT_LE(max_abs_diff(run_encrypted(plan, model.scale, session, rows), in_clear(model, rows)),
+                  plan.error_bound)
+            << weight;
+    }
+}
+
 struct Parameters {
     std::size_t degree;
     std::vector<int> bits;
@@ -85,9 +111,13 @@ struct Parameters {
 };
 
 const Parameters parameter_sets[] = {
-    {4096, {36, 36, 37}, 0x1p30, 1},         {4096, {54, 55}, 0x1p26, 0},
-    {4096, {30, 24, 24, 31}, 0x1p20, 2},     {8192, {60, 40, 40, 60}, 0x1p40, 2},
-    {8192, {50, 30, 30, 30, 60}, 0x1p28, 3}, {8192, {60, 60, 60}, 0x1p35, 1},
+    {4096, {36, 36, 37}, 0x1p30, 1},
+    {4096, {54, 55}, 0x1p26, 0},
+    {4096, {30, 24, 24, 31}, 0x1p20, 2},
+    {8192, {60, 40, 40, 60}, 0x1p40, 2},
+    {8192, {50, 30, 30, 30, 60}, 0x1p28, 3},
+    {8192, {60, 60, 60}, 0x1p35, 1},
+    {8192, std::vector<int>(10, 21), 0x1p30, 2},
 };
 
 PolynomialModel random_model(const Parameters& parameters, std::mt19937_64& random) {

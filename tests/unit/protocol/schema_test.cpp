@@ -3,6 +3,7 @@
 
 #include "protocol/json_reader.h"
 #include "support/files.h"
+#include "support/schemas.h"
 #include "support/verdict.h"
 
 #include <gtest/gtest.h>
@@ -10,7 +11,6 @@
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 
-#include <map>
 #include <string>
 
 namespace einfer::test {
@@ -19,30 +19,13 @@ namespace {
 namespace json = boost::json;
 using protocol::Schema;
 
-const std::map<std::string, Schema> schemas{
-    {"accepted", Schema::Accepted},
-    {"error", Schema::Error},
-    {"health", Schema::Health},
-    {"infer_plain_request", Schema::InferPlainRequest},
-    {"infer_plain_response", Schema::InferPlainResponse},
-    {"infer_request", Schema::InferRequest},
-    {"job", Schema::Job},
-    {"keys", Schema::Keys},
-    {"models", Schema::Models},
-    {"registry_entry", Schema::RegistryEntry},
-    {"result", Schema::Result},
-};
-
-constexpr protocol::JsonLimits wide{
-    .max_depth = 32, .max_values = 1u << 20, .max_string_bytes = 1u << 24, .max_text_bytes = 1u << 24};
-
 json::value read(const std::filesystem::path& path) {
-    auto document = protocol::parse_json(read_file(path), wide);
+    auto document = protocol::parse_json(read_file(path), wide_limits);
     EXPECT_TRUE(document) << path << ": " << text_of(document);
     return document ? *std::move(document) : json::value();
 }
 
-std::filesystem::path examples(const std::string& name) { return source_dir / "docs/api/examples" / name; }
+std::filesystem::path examples(std::string_view name) { return source_dir / "docs/api/examples" / name; }
 
 TEST(Schema, TextsAreTheFiles) {
     std::size_t files = 0;
@@ -149,7 +132,7 @@ TEST(Schema, PointersNameTheOffendingValue) {
 }
 
 std::string judge(Schema schema, const std::string& text) {
-    const auto document = protocol::parse_json(text, wide);
+    const auto document = protocol::parse_json(text, wide_limits);
     if (!document) return text_of(document);
     const auto checked = protocol::check_schema(schema, *document);
     if (checked) return "OK";
