@@ -74,7 +74,8 @@ conformance: export EINFER_SECOND_API_KEY := $(if $(filter command,$(origin SECO
 conformance: $(CONFORMANCE_VENV)/.complete ## the conformance kit against any server: URL=http://HOST:PORT [API_KEY=…]
 	@PYTHONPATH=conformance $(CONFORMANCE_VENV)/bin/python -m einfer_conformance $(URL) $(ARGS)
 
-install: build ## install to PREFIX (default /usr/local)
+install: deps $(BUILD)/build.ninja ## install to PREFIX (default /usr/local)
+	@cmake --build --preset release --parallel $(JOBS) --target einfer-server einfer-cli einfer
 	@cmake --install $(BUILD) --prefix $(or $(PREFIX),/usr/local)
 
 format: ## clang-format everything

@@ -13,14 +13,14 @@ seal_tag=v4.4.3
 source_kind=${EINFER_SEAL:-pyfhel}
 
 [ ! -f "$prefix/.complete-$source_kind" ] || exit 0
-if [ -z "${EINFER_SEAL:-}" ] && cmake --find-package -DNAME=SEAL -DCOMPILER_ID=GNU -DLANGUAGE=CXX -DMODE=EXIST \
-    >/dev/null 2>&1; then
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+if [ -z "${EINFER_SEAL:-}" ] && (cd "$work" && cmake --find-package -DNAME=SEAL -DCOMPILER_ID=GNU -DLANGUAGE=CXX \
+    -DMODE=EXIST) >/dev/null 2>&1; then
   echo "Using the installed Microsoft SEAL."
   exit 0
 fi
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 case $source_kind in
   pyfhel)
     echo "Getting Microsoft SEAL 4.1.2 (from the source archive of Pyfhel $pyfhel_version)…"
@@ -39,7 +39,7 @@ case $source_kind in
   *) echo "EINFER_SEAL is pyfhel or git, not '$source_kind'" >&2; exit 2 ;;
 esac
 
-echo "Building it (about a minute)…"
+echo "Building it (one to three minutes, without a word)…"
 # Sections let the server's link drop every function that touches a secret key. Transparent results are refused by our own
 # check, which tells a hostile request from a bug; SEAL's throw cannot.
 {

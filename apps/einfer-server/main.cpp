@@ -189,7 +189,7 @@ int serve(einfer::server_app::Options options, const sigset_t& signals) {
     const int signal = wait_for_stop(
         signals, [&] { reload(**tenants, http, **audit); },
         [&] {
-            keeper.look_after(**service);
+            keeper.look_after(**service, http.endings());
             (*service)->report_store();
         });
     log_event(LogLevel::Info, "stopping", {{"reason", reason(signal)}});

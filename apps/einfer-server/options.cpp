@@ -200,7 +200,8 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
         "Serves the v1 protocol; GET /openapi.json describes it.",
         "einfer-server");
     app.set_version_flag("--version", "einfer-server " EINFER_VERSION);
-    app.set_config("--config", "", "Read options from this file (TOML: a line `max-wait = 30` an option)");
+    app.set_config("--config", "", "Read options from this file (TOML: a line `max-wait = 30` an option)")
+        ->type_name("FILE");
     app.allow_config_extras(CLI::config_extras_mode::error);
     app.footer(
         "Every option can also be set in the environment: --max-wait is EINFER_MAX_WAIT.\n"
@@ -217,6 +218,7 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
         ->type_name("DIR")
         ->configurable();
     options.service.data = "einfer-data";
+    options.service.jobs.max_stored_bytes = std::uint64_t{16} << 30;
     app.add_option("--data", options.service.data, "Directory for accepted jobs; made if absent")
         ->type_name("DIR")
         ->capture_default_str();
@@ -312,6 +314,12 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
     try {
         app.parse(arguments(app, argc, argv));
         refuse_empty_values(app);
+    } catch (const CLI::ConfigError& fault) {
+        std::string what = fault.what();
+        constexpr std::string_view unknown = "INI was not able to parse ";
+        if (what.starts_with(unknown)) what = "there is no option " + what.substr(unknown.size());
+        std::cerr << "einfer-server: the config file: " << what << "; --help lists the options\n";
+        return 2;
     } catch (const CLI::ParseError& fault) {
         return app.exit(fault) == 0 ? 0 : 2;
     }

@@ -171,7 +171,11 @@ int run_app(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         // What is mistyped comes before what is missing: it may be the same.
         const std::string unknown = unknown_argument(app);
-        return fail(exit_usage, (unknown.empty() ? error.what() : unknown) + " (einfer --help explains)");
+        const bool no_command = argc == 1;
+        return fail(exit_usage, (no_command        ? "name a command: models, infer or job"
+                                 : unknown.empty() ? error.what()
+                                                   : unknown) +
+                                    " (einfer --help explains)");
     }
 
     const std::string api_key = read_api_key(connection.api_key_file);

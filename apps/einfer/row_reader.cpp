@@ -77,8 +77,8 @@ public:
         table_.values.insert(table_.values.end(), row.begin(), row.end());
     }
 
-    RowTable finish() {
-        if (table_.values.empty()) throw InputError("there are no rows in the input");
+    RowTable finish(std::string_view why_none = "") {
+        if (table_.values.empty()) throw InputError("there are no rows in the input" + std::string(why_none));
         return std::move(table_);
     }
 
@@ -107,7 +107,9 @@ public:
     RowTable finish() {
         if (csv_fini(&parser_, on_field, on_row, this) != 0) fail(row_line_);
         settle();
-        return builder_.finish();
+        return builder_.finish(
+            skipped_header_ ? " below its first line, which has no numbers: a header? Values are separated by commas"
+                            : "");
     }
 
 private:
@@ -144,11 +146,15 @@ private:
         }
         const bool may_be_header = std::exchange(first_row_, false);
         if (bad == fields.size()) return builder_.add(row, row_line_);
-        if (may_be_header && row.empty() && is_header(fields)) return;
+        skipped_header_ |= may_be_header && row.empty() && is_header(fields);
+        if (skipped_header_ && may_be_header) return;
         const std::string where = at_line(row_line_) + ", column " + std::to_string(bad + 1) + ": ";
         if (trimmed(fields[bad]).empty()) throw InputError(where + "empty, but every feature needs a number");
+        const bool other_separator = fields[bad].find_first_of(";\t") != std::string::npos;
         throw InputError(where + quoted(fields[bad]) + " is not a finite number" +
-                         (may_be_header ? " (a header has no numbers at all)" : ""));
+                         (may_be_header     ? " (a header has no numbers at all)"
+                          : other_separator ? " (values are separated by commas)"
+                                            : ""));
     }
 
     csv_parser parser_{};
@@ -158,6 +164,7 @@ private:
     std::size_t row_line_ = 1;   // where the row being read began
     std::size_t line_ = 0;
     bool first_row_ = true;
+    bool skipped_header_ = false;
 };
 
 std::vector<double> json_row(std::string_view text, std::size_t line) {

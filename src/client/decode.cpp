@@ -35,6 +35,21 @@ double largest_output(const protocol::ModelDescription& model, Row row) {
     return 2 * (std::abs(c[0]) + std::abs(c[1]) * z + std::abs(c[2]) * z * z) + 1;
 }
 
+bool can_hold(const protocol::ModelDescription& model, Row row, double scale, double modulus_bits) {
+    double z = model.bias;
+    for (std::size_t i = 0; i < row.size(); ++i) z += model.weights[i] * row[i];
+    const auto& c = model.coefficients;
+    const double factor = c[2] * z + c[1];
+    const auto held = [modulus_bits](double value, double at_scale) {
+        constexpr double sign_and_noise = 1.01;
+        return std::isfinite(value) &&
+               (value == 0 || std::log2(std::abs(value)) + std::log2(at_scale) + sign_and_noise <= modulus_bits);
+    };
+    if (!held(c[0] + z * factor, scale)) return false;
+    // A product comes of two factors at the square root of its scale, at most.
+    return c[2] == 0 || (held(z, std::sqrt(scale)) && held(factor, std::sqrt(scale)));
+}
+
 Outcome<DecodedBatch> decode(const keys::Session& session, const CheckedResult& result,
                              const protocol::ModelDescription& model, Rows rows) {
     auto decrypted = session.decrypt(result.ciphertext, rows.size());
@@ -43,6 +58,12 @@ Outcome<DecodedBatch> decode(const keys::Session& session, const CheckedResult& 
     DecodedBatch batch;
     const double scale = std::min(model.encryption.scale, result.ciphertext.scale);
     batch.resolution = resolution(result.error_bound, noise_floor(model.encryption.poly_modulus_degree, scale));
+    double modulus_bits = 0;
+    for (const std::uint64_t prime : session.context().level_primes(result.ciphertext.prime_count))
+        modulus_bits += std::log2(static_cast<double>(prime));
+    for (std::size_t i = 0; i < rows.size() && !batch.overflowing_row; ++i)
+        if (!can_hold(model, rows[i], result.ciphertext.scale, modulus_bits)) batch.overflowing_row = i;
+    if (batch.overflowing_row) return batch;
     batch.plausible = decrypted->size() == rows.size();
     for (std::size_t i = 0; batch.plausible && i < rows.size(); ++i) {
         const double value = (*decrypted)[i];

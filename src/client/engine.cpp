@@ -146,7 +146,7 @@ private:
             const auto result = answer(**session, model, batch, all.timings);
             if (!result) return found.value_or(result.error());
             // What decryption shows must not show in what is sent: the other batches go out as they would have.
-            if (auto failure = append(**session, *result, model, batch, all); failure && !found) found = failure;
+            if (auto failure = append(**session, *result, model, batch, start, all); failure && !found) found = failure;
             ++all.batches;
             if (progress) progress(all.batches, batches);
         }
@@ -154,12 +154,21 @@ private:
         return all;
     }
 
-    /// Decrypts one batch into `all`.
+    /// Decrypts one batch, whose first row has the index `start`, into `all`.
     static std::optional<Failure> append(const keys::Session& session, const CheckedResult& result,
-                                         const protocol::ModelDescription& model, Rows rows, Predictions& all) {
+                                         const protocol::ModelDescription& model, Rows rows, std::size_t start,
+                                         Predictions& all) {
         const Stopwatch watch(all.timings.decrypt);
         const auto decoded = decode(session, result, model, rows);
         if (!decoded) return decoded.error();
+        if (decoded->overflowing_row) {
+            const std::size_t row = start + *decoded->overflowing_row;
+            Failure failure =
+                invalid_argument("row " + std::to_string(row) + " is so far outside of what the model " +
+                                 model.model_id + " was made for that its answer does not fit the encryption");
+            failure.row = row;
+            return failure;
+        }
         if (!decoded->plausible)
             return bad_reply(
                 "it decrypts to values that the model cannot make of the rows. Either the server is wrong, or rows are "

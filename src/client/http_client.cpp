@@ -116,6 +116,10 @@ public:
             // an Idempotency-Key.
             if (const auto failure = connect()) return *failure;
             reply = exchange(request, closed_before_reply);
+        } else if (closed_before_reply && !stream_.wants_tls()) {
+            Failure failure = reply.error();
+            failure.message += ". If it speaks TLS, write https://";
+            return failure;
         }
         return reply;
     }

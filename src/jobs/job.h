@@ -29,8 +29,8 @@ using Bytes = std::vector<std::uint8_t>;
 /// quota.
 struct Quota {
     std::size_t max_queued_jobs = 0;     ///< accepted and not yet final
-    std::uint64_t max_stored_bytes = 0;  ///< inputs of unfinished jobs and results of finished ones. A result may
-                                         ///< overshoot it: a job is never failed for a quota.
+    std::uint64_t max_stored_bytes = 0;  ///< inputs of unfinished jobs, or the room for their results if that is more,
+                                         ///< and results of finished ones
 };
 
 /// A request as admitted: what must be on disk before it is acknowledged.
@@ -45,6 +45,7 @@ struct Submission {
     std::uint8_t seal_minor = 0;
     /// The validated inputs in the inference layer's own form; opaque here.
     std::shared_ptr<const Bytes> inputs;
+    std::size_t result_bytes = 0;  ///< what the result will take on disk; not stored
     /// Names the job among its tenant's, as long as the store knows the job at all; empty: none. At most 255 bytes.
     std::string idempotency_key{};
     Quota quota{};  ///< at the time of the request; not stored

@@ -69,8 +69,9 @@ constexpr const char* version_1 = R"sql(
     CREATE INDEX jobs_expired ON jobs(finished_at) WHERE state = 4;
 )sql";
 
-// `stored_bytes` is the size of the job's row in job_inputs or job_results; the triggers keep the sums over it, so that
-// no statement can forget to. A checksum is NULL where there is nothing to check, or where version 1 wrote the row.
+// `stored_bytes` is the size of the job's row in job_inputs, or what its result will take if that is more, then of that
+// in job_results; the triggers keep the sums over it, so that no statement can forget to. A checksum is NULL where
+// there is nothing to check, or where version 1 wrote the row.
 constexpr const char* version_2 = R"sql(
     ALTER TABLE jobs ADD COLUMN idempotency_key TEXT;
     ALTER TABLE jobs ADD COLUMN stored_bytes INTEGER NOT NULL DEFAULT 0;

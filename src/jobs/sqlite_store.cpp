@@ -238,16 +238,17 @@ private:
         const Bytes& inputs = *job.inputs;
         if (!fits(inputs)) return Error{ErrorCode::PayloadTooLarge, "the inputs are too large to be stored"};
         if (Query(write_->position, job.id).row()) return Error{ErrorCode::Internal, "the job's id is taken"};
-        if (exceeds(job.quota.max_stored_bytes, number_of(write_->stored_bytes, job.tenant), inputs.size()))
+        const std::size_t bytes = std::max(inputs.size(), job.result_bytes);
+        if (exceeds(job.quota.max_stored_bytes, number_of(write_->stored_bytes, job.tenant), bytes))
             return over_quota(job.quota.max_stored_bytes);
-        if (exceeds(insert.max_stored_bytes, number_of(write_->all_stored_bytes), inputs.size()))
+        if (exceeds(insert.max_stored_bytes, number_of(write_->all_stored_bytes), bytes))
             return Error{ErrorCode::Overloaded, "the server's space for jobs is used up; try again later"};
 
         const State state = insert.claimed ? State::Running : State::Queued;
         const UnixMillis now = clock_();
         Query(write_->insert_job, job.id, job.tenant, job.model_id, job.model_version, job.encoding, job.request_digest,
-              job.batch_size, job.seal_minor, number(state), insert.claimed ? 1 : 0, now, job.idempotency_key,
-              inputs.size(), request_checksum(job, now), input_checksum(job.id, inputs))
+              job.batch_size, job.seal_minor, number(state), insert.claimed ? 1 : 0, now, job.idempotency_key, bytes,
+              request_checksum(job, now), input_checksum(job.id, inputs))
             .run();
         Query(write_->insert_inputs, writer_.last_insert_rowid(), std::span(inputs)).run();
         return Written{};

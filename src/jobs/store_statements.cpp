@@ -50,6 +50,8 @@ ReadStatements::ReadStatements(SqliteConnection& c)
     : find(c, select_jobs(", (SELECT bytes FROM job_results WHERE job = seq) FROM jobs WHERE id = ?1 AND tenant = ?2")),
       load(c, select_jobs(" FROM jobs WHERE id = ?1")),
       inputs(c, "SELECT input_checksum, bytes FROM job_inputs JOIN jobs ON job = seq WHERE id = ?1"),
-      unfinished(c, "SELECT id, tenant, attempt, stored_bytes FROM jobs WHERE state IN (0, 1) ORDER BY seq") {}
+      unfinished(c,
+                 "SELECT id, tenant, attempt, (SELECT length(bytes) FROM job_inputs WHERE job = seq) FROM jobs "
+                 "WHERE state IN (0, 1) ORDER BY seq") {}
 
 }  // namespace einfer::jobs

@@ -1,5 +1,6 @@
 #include "protocol/schema.h"
 
+#include "base/ids.h"
 #include "protocol/embedded_contract.h"
 
 #include <boost/json/array.hpp>
@@ -128,6 +129,26 @@ boost::json::value made_bearable(boost::json::value value) {
     return value;
 }
 
+/// The member that a description names between its last quotes.
+std::string quoted_member(std::string_view description) {
+    const std::size_t end = description.rfind('\'');
+    if (end == std::string_view::npos || end == 0) return {};
+    const std::size_t begin = description.rfind('\'', end - 1);
+    return begin == std::string_view::npos ? std::string()
+                                           : std::string(description.substr(begin + 1, end - begin - 1));
+}
+
+/// What is wrong, in words. A name that a stranger chose is repeated only if it is harmless.
+std::string explain(const std::string& pointer, std::string_view rule, std::string_view description) {
+    const std::string where = pointer.empty() ? "the document" : '"' + pointer + '"';
+    if (rule == "required") return where + " lacks the member \"" + quoted_member(description) + '"';
+    if (rule == "additionalProperties") {
+        const std::string member = quoted_member(description);
+        return where + " has a member that is unknown" + (is_token(member) ? ": \"" + member + '"' : std::string());
+    }
+    return where + " breaks the rule \"" + std::string(rule) + "\" of its schema";
+}
+
 /// Of two rules broken at one place the stronger explains better: "not" comes of a condition on other members, and a
 /// string of the wrong length need not be in the right form.
 int strength(std::string_view rule) { return rule == "not" ? 0 : rule == "pattern" ? 1 : 2; }
@@ -138,7 +159,7 @@ einfer::Result<void> judge(Schema schema, const boost::json::value& document) {
 
     valijson::ValidationResults results;
     validator.validate(compiled(schema), Adapter(document), &results);
-    std::string pointer, rule = "schema";
+    std::string pointer, rule = "schema", description;
     std::size_t depth = 0;
     valijson::ValidationResults::Error violation;
     while (results.popError(violation)) {
@@ -150,10 +171,10 @@ einfer::Result<void> judge(Schema schema, const boost::json::value& document) {
         depth = at;
         pointer = json_pointer(violation.context);
         rule = keyword;
+        description = violation.description;
     }
-    return einfer::Error{ErrorCode::SchemaViolation,
-                         "the document breaks the contract at \"" + pointer + "\": rule " + rule,
-                         {{"pointer", pointer}, {"rule", rule}}};
+    return einfer::Error{
+        ErrorCode::SchemaViolation, explain(pointer, rule, description), {{"pointer", pointer}, {"rule", rule}}};
 }
 
 }  // namespace

@@ -62,9 +62,12 @@ boost::system::result<Model, Fault> parse_entry(std::string_view text, const std
         const std::string byte = detail(document.error(), "byte");
         return Fault{file, "schema", "", document.error().message + (byte.empty() ? "" : " (byte " + byte + ")")};
     }
-    if (const auto checked = protocol::check_schema(protocol::Schema::RegistryEntry, *document); !checked)
-        return Fault{file, "schema", detail(checked.error(), "pointer"),
-                     "breaks the rule \"" + detail(checked.error(), "rule") + "\" of registry_entry.schema.json"};
+    if (const auto checked = protocol::check_schema(protocol::Schema::RegistryEntry, *document); !checked) {
+        const std::string field = detail(checked.error(), "pointer"), where = '"' + field + "\" ";
+        std::string reason = checked.error().message;
+        if (reason.starts_with(where)) reason.erase(0, where.size());
+        return Fault{file, "schema", field, reason};
+    }
 
     const json::object& object = document->get_object();
     if (object.at("he_scheme").get_string() != "CKKS")

@@ -133,6 +133,8 @@ Result<jobs::Submission> InferUpload::finish(std::string tenant) {
     submission.seal_minor = ciphertexts->front().seal_minor;
     submission.inputs =
         std::make_shared<const jobs::Bytes>(inference::pack_inputs(*ciphertexts, model.plan.input_primes));
+    submission.result_bytes =
+        wire::serialized_size(model.plan.result_size, model.context->poly_modulus_degree(), model.plan.result_primes);
     return submission;
 }
 

@@ -59,10 +59,7 @@ public:
     /// What the tenant's requests on their way in may take together.
     [[nodiscard]] std::shared_ptr<MemoryBudget> memory_of(std::string_view tenant) { return memory_.of(tenant); }
     /// `memory` outlives the upload.
-    [[nodiscard]] InferUpload begin_upload(MemoryBudget& memory) {
-        ++uploads_;
-        return InferUpload(*catalog_, memory);
-    }
+    [[nodiscard]] InferUpload begin_upload(MemoryBudget& memory) { return InferUpload(*catalog_, memory); }
     /// As jobs::JobService::submit().
     Result<void> submit(jobs::Submission submission, std::function<void(Result<jobs::Accepted>)> done);
 
@@ -74,8 +71,7 @@ public:
     [[nodiscard]] Result<std::string> infer_plain(std::string_view body) const;
 
     [[nodiscard]] jobs::JobService::Load load() const { return jobs_->load(); }
-    /// Uploads since the start, and what the present ones take of the memory budget.
-    [[nodiscard]] std::uint64_t uploads() const { return uploads_; }
+    /// What the uploads under way take of the memory budget.
     [[nodiscard]] std::size_t memory_in_use() const { return memory_.whole().used(); }
 
     /// New requests are refused; evaluations that run are finished and stored. Blocks until then.
@@ -94,7 +90,6 @@ private:
     const ServiceOptions options_;
     MemoryShares memory_;
     Document models_;
-    std::atomic<std::uint64_t> uploads_{0};
     std::atomic<bool> prepared_{false};
     std::atomic<bool> shutting_down_{false};
     std::unique_ptr<jobs::JobService> jobs_;

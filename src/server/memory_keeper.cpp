@@ -4,11 +4,12 @@
 
 namespace einfer::server {
 
-void MemoryKeeper::look_after(const InferenceService& service) {
+void MemoryKeeper::look_after(const InferenceService& service, std::uint64_t activity) {
+    constexpr std::size_t worth_it = 8u << 20;
     const bool busy = service.memory_in_use() > 0 || service.load().unfinished_jobs > 0;
-    if (busy || service.uploads() == trimmed_at_) return;
-    trimmed_at_ = service.uploads();
-    malloc_trim(0);
+    if (busy || activity == trimmed_at_) return;
+    trimmed_at_ = activity;
+    if (mallinfo2().fordblks >= worth_it) malloc_trim(0);
 }
 
 }  // namespace einfer::server

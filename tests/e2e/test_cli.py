@@ -92,7 +92,7 @@ def test_job(server: Server):
     (("job", "--tenat=x"), "", 2, "there is no option --tenat "),
     (("job", "0" * 32, "1" * 32), "", 2, "an argument too many: '1111"),
     (("dance",), "", 2, "there is no command 'dance'"),
-    ((), "", 2, "subcommand"),
+    ((), "", 2, "name a command"),
 ])
 def test_wrong_use_says_what_to_do(server: Server, arguments: tuple[str, ...], stdin: str, code: int, said: str):
     answer = run(*arguments, server=server, stdin=stdin)
@@ -119,6 +119,20 @@ def test_an_error_leaves_no_output_file(server: Server, tmp_path: pathlib.Path):
     assert run("infer", "--model", "logistic_v1", "--input", "-", "--output", str(output), server=server,
                stdin="1,2,3\n").returncode == 2
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "rows"),
+    [("logistic_v1", "1,2,3,4,5,6,7,8\n1e9,2,3,4,5,6,7,8\n"), ("wine_quadratic_v1", ",".join(["1"] * 13) + "\n" + ",".join(["3e6"] * 13))],
+)
+def test_a_row_whose_answer_does_not_fit_is_refused(server: Server, tmp_path: pathlib.Path, model: str, rows: str):
+    """It would be wrapped around, and look like any other answer."""
+    output = tmp_path / "predictions.csv"
+    answer = run("infer", "--model", model, "--input", "-", "--batch-size", "1", "--output", str(output), server=server,
+                 stdin=rows)
+    assert answer.returncode == 2
+    assert "standard input: line 2 is so far outside of what the model" in answer.stderr
+    assert not output.exists()
 
 
 def test_a_link_stays_and_its_target_is_written(server: Server, tmp_path: pathlib.Path):

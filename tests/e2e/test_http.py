@@ -375,6 +375,8 @@ MALFORMED = {
     "target with a space": b"GET /hea lth HTTP/1.1\r\nHost: x\r\n\r\n",
     "target with a control character": b"GET /health\x01 HTTP/1.1\r\nHost: x\r\n\r\n",
     "target that is no path": b"GET health HTTP/1.1\r\nHost: x\r\n\r\n",
+    "target of another scheme": b"GET file:///models HTTP/1.1\r\nHost: x\r\n\r\n",
+    "target without an authority": b"GET http:models HTTP/1.1\r\nHost: x\r\n\r\n",
     "target with a bad escape": b"GET /jobs/%zz HTTP/1.1\r\nHost: x\r\n\r\n",
     "no Host": b"GET /health HTTP/1.1\r\n\r\n",
     "two Hosts": b"GET /health HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
@@ -391,6 +393,9 @@ MALFORMED = {
     "chunk longer than its size": chunks(b"1\r\n{}\r\n0\r\n\r\n"),
     "chunk ended by LF": chunks(b"2\n{}\r\n0\r\n\r\n"),
     "chunk data ended by LF": chunks(b"2\r\n{}\n0\r\n\r\n"),
+    # A proxy that takes LF for the end of the line would see another chunk, and a request behind it.
+    **{f"chunk extension with {value!r} in quotes": chunks(b'2;x="' + value + b'"\r\n{}\r\n0\r\n\r\n') for value in (
+        b"\n", b"\\\n", b"\r", b"\r\n", b"\0", b"\x01", b"\x7f")},
 }
 
 
@@ -398,7 +403,7 @@ MALFORMED_CASES = {
     "transport.two-lengths": ["Content-Length before *", "Transfer-Encoding before *", "Content-Length and *", "two lengths *"],
     "transport.bad-length": ["Content-Length b*"],
     "transport.transfer-encoding": ["Transfer-Encoding b*", "Transfer-Encoding where *"],
-    "transport.bare-lf": ["bare *", "chunk ended by LF", "chunk data ended by LF"],
+    "transport.bare-lf": ["bare *", "chunk ended by LF", "chunk data ended by LF", "chunk extension *"],
     "transport.obs-fold": ["folded *"],
     "transport.space-before-colon": ["space before the colon", "space in a field's name", "no field name", "no colon"],
     "transport.control-characters": ["NUL in a value", "control character *", "field name that is no token", "target with a control *"],
@@ -569,6 +574,7 @@ def allowed(reply: Reply) -> set[str]:
     "/", "//", "/x", "/healthz", "/health/", "//health", "/health//", "/Health", "/HEALTH", "/health%00", "/health%2F",
     "/models/", "/models/pair_v1", "/keys/x", "/jobs", "/infer/", "/infer/plain/", "/infer//plain", "/infer%2Fplain",
     "/jobs/../health", "/../health", "/..%2f..%2fetc%2fpasswd", "/../../etc/passwd", "/health/..", "/jobs/a/b",
+    "/./models", "/./health", "/health/.", "/%2e/health", "/./infer/plain", "http://x/./models",
     "/jobs/../../etc/passwd", "/openapi.yaml", "/docs", "/metrics", "/favicon.ico", "/%F0%9F%98%80", "/" + "x" * 10_000,
 ])
 def test_unknown_resources(server: Server, good: GoodRequest, target: str) -> None:

@@ -170,6 +170,31 @@ def test_client_certificates(
     assert get(server, "/models").status == 200
 
 
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_client_certificate_is_shown_each_time(
+    start_server: StartServer, pair_models: pathlib.Path, certificate: Certificate, tmp_path: pathlib.Path,
+    version: ssl.TLSVersion,
+) -> None:
+    """A session that is resumed shows none, and would go on when it has expired."""
+    authority = Certificate.self_signed(tmp_path / "authority", "authority")
+    server = start_server(
+        *certificate.flags, "--tls-client-ca", str(authority.chain), registry=pair_models,
+        tls=certificate.trusting(show=authority.sign(tmp_path / "client", "client")),
+    )
+    context = server.tls
+    assert context
+    context.minimum_version = context.maximum_version = version
+    session: ssl.SSLSession | None = None
+    for _ in range(2):
+        with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as plain:
+            with context.wrap_socket(plain, server_hostname="localhost", session=session) as connection:
+                connection.sendall(request_bytes("GET", "/health"))
+                assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
+                assert not connection.session_reused
+                session = connection.session
+                assert session is None or not session.has_ticket
+
+
 def test_bad_files_stop_the_start(pair_models: pathlib.Path, certificate: Certificate, tmp_path: pathlib.Path) -> None:
     other = Certificate.self_signed(tmp_path / "other")
     nothing = tmp_path / "nothing.pem"

@@ -3,6 +3,7 @@
 #include "base/ids.h"
 
 #include <boost/beast/core/string.hpp>
+#include <boost/url/decode_view.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 
@@ -59,15 +60,34 @@ std::optional<std::chrono::seconds> preferred_wait(std::string_view prefer) {
     return std::nullopt;
 }
 
+bool is_http(const boost::urls::url_view& url) {
+    const auto scheme = url.scheme_id();
+    return url.has_authority() && (scheme == boost::urls::scheme::http || scheme == boost::urls::scheme::https);
+}
+
+/// What stands between the slashes, decoded. As it is: nothing is resolved that a proxy may have seen otherwise.
+std::vector<std::string> segments(std::string_view path) {
+    std::vector<std::string> parts;
+    if (path.starts_with('/')) path.remove_prefix(1);
+    for (const std::string_view part : split(path, '/')) {
+        const boost::urls::decode_view decoded{boost::urls::string_view(part.data(), part.size())};
+        parts.emplace_back(decoded.begin(), decoded.end());
+    }
+    return parts;
+}
+
 }  // namespace
 
 Result<RequestHead> RequestHead::parse(const beast::http::request_header<>& header) {
     auto url = boost::urls::parse_origin_form(header.target());
-    if (!url) url = boost::urls::parse_absolute_uri(header.target());  // RFC 9112 §3.2.2: servers accept it
-    if (!url) return Error{ErrorCode::MalformedJson, "the request target is not a path with an optional query"};
+    const bool absolute = !url;
+    if (absolute) url = boost::urls::parse_absolute_uri(header.target());  // RFC 9112 §3.2.2: servers accept it
+    if (!url || (absolute && !is_http(*url)))
+        return Error{ErrorCode::MalformedJson, "the request target is not a path with an optional query"};
     RequestHead head;
     head.method = header.method();
-    for (const auto& segment : url->segments()) head.path.emplace_back(segment);
+    const auto path = url->encoded_path();
+    head.path = segments({path.data(), path.size()});
     for (const auto& parameter : url->params()) head.query.emplace(parameter.key, parameter.value);
 
     head.authorization = single_field(header, "Authorization");

@@ -57,6 +57,7 @@ public:
     }
 
     Result<void> reload_certificate() { return tls_.load(); }
+    std::uint64_t endings() const { return shared_.endings; }
 
     void stop() {
         if (threads_.empty()) return;
@@ -161,6 +162,7 @@ HttpServer::HttpServer(InferenceService& service, tenants::Tenants& tenants, Aud
 HttpServer::~HttpServer() = default;
 Result<std::string> HttpServer::start() { return impl_->start(); }
 Result<void> HttpServer::reload_certificate() { return impl_->reload_certificate(); }
+std::uint64_t HttpServer::endings() const { return impl_->endings(); }
 void HttpServer::stop() { impl_->stop(); }
 
 }  // namespace einfer::server::http

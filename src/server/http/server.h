@@ -24,6 +24,9 @@ public:
     /// New connections use the certificate that is in the files now. As Tls::load().
     Result<void> reload_certificate();
 
+    /// Of requests and connections, since the start.
+    [[nodiscard]] std::uint64_t endings() const;
+
     /// Graceful: new work is refused with SHUTTING_DOWN, requests under way are answered for at most `shutdown_grace`,
     /// then everything is closed and the threads are joined. Idempotent.
     void stop();

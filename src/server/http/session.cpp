@@ -14,6 +14,7 @@
 #include <boost/beast/http/write.hpp>
 #include <boost/url/parse.hpp>
 
+#include <algorithm>
 #include <cstring>
 
 namespace einfer::server::http {
@@ -91,6 +92,12 @@ std::string address_of(const net::ip::tcp::socket& socket) {
     return ec ? std::string() : endpoint.address().to_string();
 }
 
+/// A line feed within quotes, which Beast lets pass, is the end of the line to some proxies.
+void refuse_control_characters(std::uint64_t, std::string_view extensions, beast::error_code& ec) {
+    const auto is_control = [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == 0x7f; };
+    if (std::any_of(extensions.begin(), extensions.end(), is_control)) ec = beast::http::error::bad_chunk_extension;
+}
+
 Error framing_error() { return {ErrorCode::MalformedJson, "the request is not well-formed HTTP/1.1"}; }
 
 }  // namespace
@@ -103,12 +110,16 @@ Session::Session(net::ip::tcp::socket socket, std::shared_ptr<net::ssl::context>
       remote_(address_of(stream_.socket())),
       deadline_(stream_.get_executor()),
       buffer_(shared.options.max_header_bytes + chunk_bytes),
-      wait_timer_(stream_.get_executor()) {
+      wait_timer_(stream_.get_executor()),
+      check_chunk_line_(refuse_control_characters) {
     buffer_.reserve(buffer_.max_size());  // growing would leave copies that nobody wipes
     ++shared_.connections;
 }
 
-Session::~Session() { --shared_.connections; }
+Session::~Session() {
+    --shared_.connections;
+    ++shared_.endings;
+}
 
 net::awaitable<void> Session::run() {
     const auto self = shared_from_this();
@@ -141,6 +152,7 @@ net::awaitable<Session::Next> Session::serve_requests() {
         if (!arrived) co_return Next::Close;
         const Counted request(shared_.requests);
         const Next next = co_await serve_one();
+        ++shared_.endings;
         if (next != Next::Continue) co_return next;
         if (shared_.draining) co_return Next::Close;
     }
@@ -178,6 +190,7 @@ net::awaitable<std::optional<Result<void>>> Session::read_header() {
     parser_.emplace();
     parser_->header_limit(static_cast<std::uint32_t>(shared_.options.max_header_bytes));
     parser_->body_limit(boost::none);  // bodies are counted in read_body()
+    parser_->on_chunk_header(check_chunk_line_);
     arriving_ = true;
     set_timeout(refuse_ ? refused_timeout : shared_.draining ? draining_timeout : shared_.options.header_timeout);
     HeaderScan scan;

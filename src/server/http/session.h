@@ -14,6 +14,8 @@
 #include <boost/beast/http/parser.hpp>
 
 #include <atomic>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -28,7 +30,8 @@ struct SessionShared {
     const HttpOptions options;
     std::atomic<bool> draining{false};
     std::atomic<std::size_t> connections{0};
-    std::atomic<std::size_t> requests{0};  ///< being read or answered
+    std::atomic<std::size_t> requests{0};   ///< being read or answered
+    std::atomic<std::uint64_t> endings{0};  ///< of requests and connections
 };
 
 class Session final : public std::enable_shared_from_this<Session>, private Exchange {
@@ -105,6 +108,8 @@ private:
     boost::asio::steady_timer wait_timer_;
     std::vector<char> chunk_;
     std::optional<Parser> parser_;
+    /// Called by the parser for the line before each chunk.
+    std::function<void(std::uint64_t, std::string_view, boost::beast::error_code&)> check_chunk_line_;
     std::string request_id_;
     bool idle_ = true;
     bool arriving_ = false;

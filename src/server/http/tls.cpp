@@ -65,6 +65,10 @@ Result<void> Tls::load() {
         fresh->load_verify_file(options_.client_ca.string(), ec);
         if (ec) return bad(options_.client_ca, "no certificates in PEM: " + ec.message());
         SSL_CTX_set_client_CA_list(fresh->native_handle(), SSL_load_client_CA_file(options_.client_ca.c_str()));
+        // A session that is resumed shows no certificate: it could go on after that has expired.
+        SSL_CTX_set_options(fresh->native_handle(), SSL_OP_NO_TICKET);
+        SSL_CTX_set_num_tickets(fresh->native_handle(), 0);
+        SSL_CTX_set_session_cache_mode(fresh->native_handle(), SSL_SESS_CACHE_OFF);
         fresh->set_verify_mode(ssl::verify_peer | ssl::verify_fail_if_no_peer_cert, ec);
     }
     const std::scoped_lock lock(mutex_);

@@ -80,6 +80,31 @@ TEST_F(DecodeTest, ShowsNoNoiseWhateverTheServerClaims) {
     EXPECT_EQ(batch->values, (std::vector<double>{0, 0}));
 }
 
+TEST(CanHold, WhatIsBelowHalfTheModulus) {
+    const protocol::ModelDescription linear = small_model(), square = small_model(true);
+    const auto row_of = [](double third) { return std::vector<double>{0, 0, third}; };  // weight 1, bias 0.125
+    EXPECT_TRUE(can_hold(linear, row_of(0.25 * (1 << 20)), 0x1p24, 44));
+    EXPECT_FALSE(can_hold(linear, row_of(1 << 20), 0x1p24, 44));
+    EXPECT_FALSE(can_hold(linear, row_of(-(1 << 20)), 0x1p24, 44));
+    EXPECT_FALSE(can_hold(linear, row_of(1e308), 0x1p24, 1000));
+    EXPECT_TRUE(can_hold(square, row_of(500), 0x1p24, 44));  // 250,000 · 2^24
+    EXPECT_FALSE(can_hold(square, row_of(1000), 0x1p24, 44));
+    // The product is small, but one of its factors is not: c2 z² + c1 z with c1 = -c2 z.
+    protocol::ModelDescription steep = square;
+    steep.coefficients = {0, -1e9 - 0.125, 1};
+    EXPECT_FALSE(can_hold(steep, row_of(1e9), 0x1p24, 41));
+}
+
+TEST_F(DecodeTest, NamesTheRowWhoseAnswerDoesNotFit) {
+    const std::vector<double> far{0, 0, 1e17};
+    const std::vector<Row> both{one, far};
+    const auto batch = decode(session, encrypted({0, 0}), model, both);
+    ASSERT_TRUE(batch);
+    EXPECT_EQ(batch->overflowing_row, 1u);
+    EXPECT_TRUE(batch->values.empty());
+    EXPECT_EQ(decode(session, encrypted({0, 0}), model, rows)->overflowing_row, std::nullopt);
+}
+
 TEST_F(DecodeTest, FindsValuesThatTheModelCannotMake) {
     EXPECT_DOUBLE_EQ(largest_output(model, one), 2 * (0.25 + 0.125 + 0.5) + 1);
     for (const double value : {2.8, -2.8, 1e3}) {

@@ -22,6 +22,10 @@ std::string fault_of(const std::string& text, std::optional<RowFormat> format = 
     }
 }
 
+constexpr const char* nothing_but_a_header =
+    "there are no rows in the input below its first line, which has no numbers: a header? Values are separated by "
+    "commas";
+
 TEST(CsvRows, ReadsNumbers) {
     for (const char* text : {"1,2.5\n-3,4e-1\n", "1,2.5\r\n-3,4e-1\r\n", "a,b\n1,2.5\n-3,4e-1",
                              "\xef\xbb\xbf"
@@ -50,8 +54,9 @@ TEST(CsvRows, SaysWhereItIsWrong) {
               "line 2: not CSV: a quote that is not closed, or one in the middle of a field");
     EXPECT_EQ(fault_of("1,2\n3,4\"5\n"),
               "line 2: not CSV: a quote that is not closed, or one in the middle of a field");
-    EXPECT_EQ(fault_of("1;2\n"), "there are no rows in the input");  // read as a header of one name
-    EXPECT_EQ(fault_of("1,2\n1;2,3\n"), "line 2, column 1: '1;2' is not a finite number");
+    EXPECT_EQ(fault_of("1;2\n"), nothing_but_a_header);
+    EXPECT_EQ(fault_of("1,2\n1;2,3\n"),
+              "line 2, column 1: '1;2' is not a finite number (values are separated by commas)");
     for (const char* number : {"nan", "inf", "-inf", "1e999", "0x10", "1,5,", "--1", "+-1", "1e", "1_000", "1 2"})
         EXPECT_NE(fault_of("1,2\n1," + std::string(number) + "\n").find("line 2"), std::string::npos) << number;
     EXPECT_EQ(fault_of("1\n\xc2\x9b"
@@ -70,7 +75,8 @@ TEST(CsvRows, TakesNoRowWithoutNumbersForAHeader) {
 }
 
 TEST(CsvRows, WantsRows) {
-    for (const char* text : {"", "\n", " \n\n", "a,b\n", "\xef\xbb\xbf"})
+    EXPECT_EQ(fault_of("a,b\n"), nothing_but_a_header);
+    for (const char* text : {"", "\n", " \n\n", "\xef\xbb\xbf"})
         EXPECT_EQ(fault_of(text), "there are no rows in the input") << text;
     EXPECT_EQ(fault_of("", RowFormat::Csv), "there are no rows in the input");
 }
@@ -104,7 +110,7 @@ TEST(RowFormats, FollowNameThenContent) {
     EXPECT_EQ(format_of_name("b.ndjson"), RowFormat::JsonLines);
     EXPECT_EQ(format_of_name("b.txt"), std::nullopt);
     EXPECT_EQ(format_of_name("-"), std::nullopt);
-    EXPECT_EQ(fault_of("[1,2]\n", RowFormat::Csv).find("there are no rows"), 0u);  // a header of two names
+    EXPECT_EQ(fault_of("[1,2]\n", RowFormat::Csv), nothing_but_a_header);  // a header of two names
     EXPECT_EQ(fault_of("1,2\n", RowFormat::JsonLines).find("line 1: not JSON"), 0u);
 }
 

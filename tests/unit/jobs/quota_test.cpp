@@ -89,6 +89,25 @@ TEST_F(Quotas, StoredBytesOfAllTenants) {
     gate_.open();
 }
 
+TEST_F(Quotas, StoredBytesCountTheResultThatIsToCome) {
+    ServiceOptions options;
+    options.max_stored_bytes = 3000;
+    JobService& service = start(gate_.evaluate(), options);
+    const auto large_answer = [this](const std::string& tenant, const Quota& quota) {
+        Submission made = of(tenant, 100, quota);
+        made.result_bytes = 1000;
+        return made;
+    };
+    const Quota quota{.max_stored_bytes = 2500};
+    EXPECT_TRUE(submit(service, large_answer("alice", quota)));
+    EXPECT_TRUE(submit(service, large_answer("alice", quota)));
+    EXPECT_EQ(submit(service, large_answer("alice", quota)).error().code, ErrorCode::RateLimited);
+    EXPECT_TRUE(submit(service, large_answer("bob", quota)));
+    EXPECT_EQ(submit(service, large_answer("carol", quota)).error().code, ErrorCode::Overloaded);
+    EXPECT_EQ(service.load().unfinished_bytes, 300u) << "in memory they are what they are";
+    gate_.open();
+}
+
 TEST_F(Quotas, AResultIsStoredWhateverTheQuota) {
     JobService& service = start([](const Job&, const Bytes&) { return completed(pattern(100'000, 1)); });
     const Submission sent = of("alice", 10, {.max_stored_bytes = 10});

@@ -13,9 +13,13 @@ std::string around(const std::string& inputs, const std::string& more = "") {
     return R"({"model_id":"m","version":"1.0.0",)" + more + R"("inputs":)" + inputs + "}";
 }
 
-std::string violation(const std::string& rule, const std::string& pointer) {
-    return "SCHEMA_VIOLATION: the document breaks the contract at \"" + pointer + "\": rule " + rule +
-           " [pointer=" + pointer + "] [rule=" + rule + "]";
+/// `member`: the one that is missing or unknown.
+std::string violation(const std::string& rule, const std::string& pointer, const std::string& member = "") {
+    const std::string where = pointer.empty() ? "the document" : '"' + pointer + '"';
+    const std::string what = rule == "required"               ? " lacks the member \"" + member + '"'
+                             : rule == "additionalProperties" ? " has a member that is unknown: \"" + member + '"'
+                                                              : " breaks the rule \"" + rule + "\" of its schema";
+    return "SCHEMA_VIOLATION: " + where + what + " [pointer=" + pointer + "] [rule=" + rule + "]";
 }
 
 constexpr std::string_view malformed = "MALFORMED_JSON: the body is not one well-formed JSON document";
@@ -84,10 +88,12 @@ TEST(InferRequest, SchemaComesBeforeEncoding) {
     EXPECT_EQ(parse_request(around(R"([{"encoding":"HEX","payload":"0"}])", R"("batch_size":0,)")),
               violation("minimum", "/batch_size"));
     EXPECT_EQ(parse_request(around(R"([{"encoding":"hex","payload":"zz"}])", R"("batch_size":1,"x":1,)")),
-              violation("additionalProperties", ""));
-    EXPECT_EQ(parse_request(around(R"([{"payload":"zz"}])")), violation("required", "/inputs/0"));
-    EXPECT_EQ(parse_request(around(R"([{"encoding":"hex"}])")), violation("required", "/inputs/0"));
-    EXPECT_EQ(parse_request(around(R"([{}])")), violation("required", "/inputs/0"));
+              violation("additionalProperties", "", "x"));
+    EXPECT_EQ(parse_request(around(R"([{"encoding":"hex","payload":"zz"}])", R"("x' or \u001b[2J":1,)")),
+              "SCHEMA_VIOLATION: the document has a member that is unknown [pointer=] [rule=additionalProperties]");
+    EXPECT_EQ(parse_request(around(R"([{"payload":"zz"}])")), violation("required", "/inputs/0", "encoding"));
+    EXPECT_EQ(parse_request(around(R"([{"encoding":"hex"}])")), violation("required", "/inputs/0", "payload"));
+    EXPECT_EQ(parse_request(around(R"([{}])")), violation("required", "/inputs/0", "encoding"));
     EXPECT_EQ(parse_request(around(R"([{"encoding":7,"payload":"00"}])")), violation("type", "/inputs/0/encoding"));
     EXPECT_EQ(parse_request(around(R"([{"payload":"00","encoding":["hex"]}])")),
               violation("type", "/inputs/0/encoding"));

@@ -64,7 +64,7 @@ TEST_F(RegistryDirectory, OneBadFileStopsTheLoad) {
     add("a.json", "{");
     EXPECT_EQ(fault(), "a.json: schema fault: the body is not one well-formed JSON document (byte 1)");
     add("a.json", with(small_entry, "/version", "1"));
-    EXPECT_EQ(fault(), "a.json: schema fault at /version: breaks the rule \"type\" of registry_entry.schema.json");
+    EXPECT_EQ(fault(), "a.json: schema fault at /version: breaks the rule \"type\" of its schema");
 }
 
 TEST_F(RegistryDirectory, ThePlannersRefusalStopsTheLoad) {
