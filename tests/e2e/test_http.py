@@ -376,6 +376,7 @@ MALFORMED = {
     "target with a control character": b"GET /health\x01 HTTP/1.1\r\nHost: x\r\n\r\n",
     "target that is no path": b"GET health HTTP/1.1\r\nHost: x\r\n\r\n",
     "target of another scheme": b"GET file:///models HTTP/1.1\r\nHost: x\r\n\r\n",
+    "target with an empty authority": b"GET http:///models HTTP/1.1\r\nHost: x\r\n\r\n",
     "target without an authority": b"GET http:models HTTP/1.1\r\nHost: x\r\n\r\n",
     "target with a bad escape": b"GET /jobs/%zz HTTP/1.1\r\nHost: x\r\n\r\n",
     "no Host": b"GET /health HTTP/1.1\r\n\r\n",

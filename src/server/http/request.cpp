@@ -62,7 +62,7 @@ std::optional<std::chrono::seconds> preferred_wait(std::string_view prefer) {
 
 bool is_http(const boost::urls::url_view& url) {
     const auto scheme = url.scheme_id();
-    return url.has_authority() && (scheme == boost::urls::scheme::http || scheme == boost::urls::scheme::https);
+    return !url.encoded_host().empty() && (scheme == boost::urls::scheme::http || scheme == boost::urls::scheme::https);
 }
 
 /// What stands between the slashes, decoded. As it is: nothing is resolved that a proxy may have seen otherwise.
