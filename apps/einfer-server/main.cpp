@@ -11,6 +11,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 #include <thread>
 
@@ -55,6 +56,16 @@ int print_new_api_key() {
     const auto made = einfer::tenants::make_key();
     std::cout << "key: " << made.key << "\nentry: \"" << made.hash << "\"\n";
     return EXIT_SUCCESS;
+}
+
+/// Ciphertexts give nothing away, but who writes there can make jobs disappear.
+void warn_of_open_directory(const std::filesystem::path& directory) {
+    using std::filesystem::perms;
+    std::error_code ec;
+    const perms open = perms::group_all | perms::others_all;
+    if ((std::filesystem::status(directory, ec).permissions() & open) != perms::none && !ec)
+        log_event(LogLevel::Warning, "data_directory_open",
+                  {{"reason", "others than its owner have rights to the data directory: chmod 700"}});
 }
 
 /// As many descriptors as the system lets it have; connections that would use up the last ones are refused instead.
@@ -166,6 +177,7 @@ int serve(einfer::server_app::Options options, const sigset_t& signals) {
     options.service.jobs.observe = [&audit = **audit](auto event, const auto& job) { log_job(audit, event, job); };
     auto service = InferenceService::create(*std::move(catalog), options.service, einfer::system_now);
     if (!service) return fail("data directory " + options.service.data.string() + ": " + service.error().message);
+    warn_of_open_directory(options.service.data);
     HttpServer http(**service, **tenants, **audit, options.http);
     const auto url = http.start();
     if (!url) return fail(url.error().message);

@@ -116,6 +116,16 @@ def test_closed_standard_descriptors_do_not_become_files(pair_models: pathlib.Pa
     assert (tmp_path / "data" / "lock").stat().st_size == 0
 
 
+def test_a_data_directory_that_others_can_write_is_reported(
+    start_server: StartServer, pair_models: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    home = tmp_path / "one"
+    (home / "data").mkdir(parents=True)
+    (home / "data").chmod(0o777)
+    assert "data_directory_open" in start_server(registry=pair_models, home=home).log_text()
+    assert "data_directory_open" not in start_server(registry=pair_models).log_text()
+
+
 def test_a_reload_during_the_start_does_not_end_it(start_server: StartServer, models: pathlib.Path) -> None:
     server = start_server(registry=models, ready=False)
     for _ in range(20):
