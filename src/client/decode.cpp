@@ -1,8 +1,9 @@
 #include "client/decode.h"
 
+#include "client/noise_floor.h"
+
 #include <algorithm>
 #include <cmath>
-#include "client/noise_floor.h"
 
 namespace einfer::client {
 namespace {

@@ -1,6 +1,7 @@
 #include "server/http/session.h"
 
 #include "base/ids.h"
+#include "server/http/framing.h"
 #include "server/log.h"
 
 #include <boost/asio/as_tuple.hpp>
@@ -12,7 +13,6 @@
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
-#include <boost/url/parse.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -33,46 +33,8 @@ constexpr std::chrono::milliseconds draining_timeout{1000};  // without progress
 constexpr std::chrono::milliseconds goodbye_timeout{1000};
 constexpr std::chrono::milliseconds cancelled_again_after{100};
 constexpr std::size_t logged_method_bytes = 32;
-constexpr std::size_t max_header_lines = 128;  // a field takes many times the memory of its bytes
 constexpr auto linger_time = std::chrono::seconds(5);
 constexpr std::size_t linger_bytes = 64u << 20;
-
-/// Finds folded header lines (RFC 9112 §5.2: refuse them) in the raw bytes, for Beast unfolds them silently.
-class HeaderScan {
-public:
-    /// `unread` begins behind what was consumed.
-    void look_at(std::string_view unread) {
-        for (; scanned_ < unread.size() && !ended_; ++scanned_) {
-            const char c = unread[scanned_];
-            if (at_line_start_) {
-                folded_ |= c == ' ' || c == '\t';
-                ended_ = c == '\r';
-            }
-            at_line_start_ = c == '\n';
-            lines_ += at_line_start_ ? 1 : 0;
-        }
-    }
-    void consumed(std::size_t bytes) { scanned_ -= std::min(bytes, scanned_); }
-    [[nodiscard]] bool folded() const { return folded_; }
-    [[nodiscard]] bool too_many() const { return lines_ > max_header_lines; }
-
-private:
-    std::size_t scanned_ = 0;
-    std::size_t lines_ = 0;
-    bool at_line_start_ = false;
-    bool folded_ = false;
-    bool ended_ = false;
-};
-
-/// What a proxy in front might understand otherwise than we do (RFC 9112 §3.2, §6): the host, and where the body ends.
-bool is_unambiguous(const beast::http::request_header<>& header) {
-    const std::size_t hosts = header.count(beast::http::field::host);
-    if (hosts > 1 || (hosts == 0 && header.version() >= 11)) return false;
-    if (hosts == 1 && !boost::urls::parse_authority(header[beast::http::field::host])) return false;
-    const std::size_t codings = header.count(beast::http::field::transfer_encoding);
-    return codings == 0 || (codings == 1 && header.version() >= 11 &&
-                            beast::iequals(header[beast::http::field::transfer_encoding], "chunked"));
-}
 
 /// Counts while it lives.
 class Counted {
@@ -90,12 +52,6 @@ std::string address_of(const net::ip::tcp::socket& socket) {
     beast::error_code ec;
     const auto endpoint = socket.remote_endpoint(ec);
     return ec ? std::string() : endpoint.address().to_string();
-}
-
-/// A line feed within quotes, which Beast lets pass, is the end of the line to some proxies.
-void refuse_control_characters(std::uint64_t, std::string_view extensions, beast::error_code& ec) {
-    const auto is_control = [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == 0x7f; };
-    if (std::any_of(extensions.begin(), extensions.end(), is_control)) ec = beast::http::error::bad_chunk_extension;
 }
 
 Error framing_error() { return {ErrorCode::MalformedJson, "the request is not well-formed HTTP/1.1"}; }
