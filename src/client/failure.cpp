@@ -3,24 +3,46 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <iterator>
 
 namespace einfer::client {
 namespace {
 
-/// Bytes of the UTF-8 sequence that `text` begins with, if it is of a character that a terminal obeys or that changes
-/// how others look; otherwise 0.
-std::size_t unsafe_sequence(std::string_view text) {
-    const auto at = [text](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0; };
-    const int a = at(0), b = at(1), c = at(2);
-    if (a < 0x20 || a == 0x7f) return 1;
-    if (a == 0xc2 && ((b >= 0x80 && b < 0xa0) || b == 0xad)) return 2;  // U+0080 to U+009F; soft hyphen
-    if (a == 0xd8 && b == 0x9c) return 2;                               // U+061C, Arabic letter mark
-    if (a == 0xe1 && b == 0xa0 && c == 0x8e) return 3;                  // U+180E
-    if (a == 0xe2 && b == 0x80 && ((c >= 0x8b && c <= 0x8f) || (c >= 0xa8 && c <= 0xae))) return 3;  // to U+202E
-    if (a == 0xe2 && b == 0x81 && c >= 0xa0 && c <= 0xaf) return 3;                                  // U+2060 to U+206F
-    if (a == 0xef && b == 0xbb && c == 0xbf) return 3;                                               // U+FEFF
-    if (a == 0xf3 && b == 0xa0 && (c == 0x80 || c == 0x81)) return 4;  // U+E0000 to U+E007F, tags
-    return 0;
+struct Range {
+    char32_t first, last;
+};
+/// What a terminal obeys, what changes how others look, and what is not seen: controls, format characters, Unicode's
+/// Default_Ignorable_Code_Point, the blank Braille pattern, private use.
+constexpr Range unsafe[] = {
+    {0x00, 0x1F},       {0x7F, 0x9F},       {0xAD, 0xAD},       {0x34F, 0x34F},      {0x61C, 0x61C},   {0x115F, 0x1160},
+    {0x17B4, 0x17B5},   {0x180B, 0x180F},   {0x200B, 0x200F},   {0x2028, 0x202E},    {0x2060, 0x206F}, {0x2800, 0x2800},
+    {0x3164, 0x3164},   {0xE000, 0xF8FF},   {0xFE00, 0xFE0F},   {0xFEFF, 0xFEFF},    {0xFFA0, 0xFFA0}, {0xFFF0, 0xFFFB},
+    {0x13430, 0x1345F}, {0x1BCA0, 0x1BCA3}, {0x1D173, 0x1D17A}, {0xE0000, 0x10FFFF},
+};
+
+struct Character {
+    std::size_t size = 1;  ///< bytes
+    bool safe = false;
+};
+
+/// That which `text`, not empty, begins with. What is no UTF-8 is not safe.
+Character first_of(std::string_view text) {
+    const auto lead = static_cast<unsigned char>(text.front());
+    const std::size_t size = lead < 0x80   ? 1
+                             : lead < 0xc2 ? 0
+                             : lead < 0xe0 ? 2
+                             : lead < 0xf0 ? 3
+                             : lead < 0xf5 ? 4
+                                           : 0;
+    if (size == 0 || size > text.size()) return {};
+    char32_t code = size == 1 ? lead : lead & (0x7fu >> size);
+    for (std::size_t i = 1; i < size; ++i) {
+        const auto next = static_cast<unsigned char>(text[i]);
+        if ((next & 0xc0) != 0x80) return {};
+        code = code << 6 | (next & 0x3f);
+    }
+    return {size, std::none_of(std::begin(unsafe), std::end(unsafe),
+                               [code](Range range) { return range.first <= code && code <= range.last; })};
 }
 
 }  // namespace
@@ -36,9 +58,9 @@ std::string printable(std::string_view text, std::size_t max_bytes) {
     std::string safe;
     safe.reserve(text.size());
     while (!text.empty()) {
-        const std::size_t unsafe = unsafe_sequence(text);
-        safe += unsafe != 0 ? '?' : text.front();
-        text.remove_prefix(std::min(std::max<std::size_t>(unsafe, 1), text.size()));
+        const Character first = first_of(text);
+        safe += first.safe ? text.substr(0, first.size) : "?";
+        text.remove_prefix(first.size);
     }
     if (cut) safe += "...";
     return safe;

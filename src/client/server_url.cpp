@@ -63,6 +63,9 @@ Outcome<ServerUrl> ServerUrl::parse(std::string_view text) {
 
     const auto path = url.encoded_path();
     // Boost.URL 1.81 takes "http://host:80a" for port 80 and path "a".
+    // So it does "http://10.0.0.5.example.org" for an address and a path.
+    if (!path.empty() && path.front() == '.' && !has_port)
+        return bad_url(text, "has a host name that begins like an IP address: use another name of it");
     if (!path.empty() && path.front() != '/') return bad_url(text, "has a port that is not between 1 and 65535");
     server.base_path.assign(path.data(), path.size());
     while (server.base_path.ends_with('/')) server.base_path.pop_back();

@@ -6,6 +6,7 @@ import json
 import pathlib
 import signal
 import stat
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from support import contract
 from support.access import ApiKey, write_key_file
 from support.honest import HonestRequest
-from support.http import JSON_BODY, ask, get, post
+from support.http import JSON_BODY, Connection, ask, get, post, request_bytes
 from support.server import Server, run_server, wait_until
 
 StartServer = Callable[..., Server]
@@ -129,6 +130,23 @@ def test_who_did_what(
     text = audit.read_text(encoding="utf-8")
     assert key.key not in text
     assert len(max(text.splitlines(), key=len)) < 600, "something long is in it"
+
+
+def test_refusals_do_not_fill_the_logs(
+    start_server: StartServer, pair_models: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    keys, audit = write_key_file(tmp_path / "keys.json", {"alice": ApiKey.make()}), tmp_path / "audit"
+    server = start_server("--api-keys", str(keys), "--audit-log", str(audit), registry=pair_models)
+    with Connection(server) as connection:
+        for _ in range(20):
+            connection.send(request_bytes("GET", "/models") * 100)
+            assert {connection.read_reply().status for _ in range(100)} == {401}
+    time.sleep(1)
+    assert get(server, "/models").status == 401
+    events = [event for event in read_events(audit) if event["event"] == "request"]
+    assert len(events) < 1000
+    assert len(events) + sum(event.get("refusals_left_out", 0) for event in events) == 2001
+    assert server.log_text().count("status=401") == len(events)
 
 
 def test_the_audit_log_is_rotated(

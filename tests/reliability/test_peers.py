@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import pathlib
 import socket
 import time
@@ -10,9 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 
 from reliability.clients import Question, Recorder, answers, at_work, count_of, crowd, look_back
+from reliability.faults import Faults
 from reliability.history import violations
 from support.access import Certificate
-from support.http import JSON_BODY, Connection, post, request_bytes
+from support.honest import HonestRequest
+from support.http import JSON_BODY, Connection, get, post, request_bytes
 from support.server import PATIENCE, Server, wait_until
 
 StartServer = Callable[..., Server]
@@ -65,6 +68,29 @@ def test_all_bad_peers_at_once(
     look_back(recorder, server)
     recorder.history.stored = [job for job in recorder.history.stored if job.job_id != job_id]
     assert violations(recorder.history, answers(questions)) == []
+
+
+def test_waits_of_peers_that_are_gone_hold_no_connection(
+    start_server: StartServer, tmp_path: pathlib.Path, faults: Faults, honest: Callable[[str], HonestRequest]
+) -> None:
+    """Though the job does not become final: its result cannot be written."""
+    server = start_server(home=tmp_path / "one", env=faults.env)
+    job_id = post(server, "/infer", honest("logistic_v1").body).json()["job_id"]
+    faults.fail_disk(errno.ENOSPC)
+    message = request_bytes("GET", f"/jobs/{job_id}", {"Prefer": "wait=60"})
+    for end in ("reset", "close", "half-close"):
+        with Connection(server) as connection:
+            connection.send(message)
+            wait_until(server.has_read_everything, "the request has arrived")
+            if end == "reset":
+                connection.reset()
+            if end == "half-close":
+                connection.send_end()
+                assert connection.read_reply().json()["status"] == "running"
+        wait_until(lambda: not server.connections(), "its connection is over")
+    assert server.unfinished_jobs() == 1
+    faults.mend_disk()
+    assert get(server, f"/jobs/{job_id}", Prefer="wait=60").json()["status"] == "completed"
 
 
 def burst(server: Server, first: bytes, byte: bytes, deadline: float) -> socket.socket:

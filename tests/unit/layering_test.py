@@ -33,7 +33,7 @@ ALLOWED = {
     "apps/einfer": {"einfer/", "CLI/", "csv.h", "boost/json/"},
 }
 LAYERS = {unit.removeprefix("src/") for unit in ALLOWED if unit.startswith("src/")}
-POSIX = {"fcntl.h", "malloc.h", "poll.h", "signal.h", "string.h", "unistd.h"}
+POSIX = {"fcntl.h", "malloc.h", "netinet/tcp.h", "poll.h", "signal.h", "string.h", "unistd.h"}
 GENERATED = {"apps/einfer-server": {"einfer_version.h"}}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)

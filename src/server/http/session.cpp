@@ -14,6 +14,8 @@
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 
+#include <netinet/tcp.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -32,6 +34,7 @@ constexpr std::chrono::milliseconds refused_timeout{1000};   // a connection ove
 constexpr std::chrono::milliseconds draining_timeout{1000};  // without progress, for what arrives when a stop begins
 constexpr std::chrono::milliseconds goodbye_timeout{1000};
 constexpr std::chrono::milliseconds cancelled_again_after{100};
+constexpr std::chrono::milliseconds peer_looked_at_every{500};  // while it waits for a job
 constexpr std::size_t logged_method_bytes = 32;
 constexpr auto linger_time = std::chrono::seconds(5);
 constexpr std::size_t linger_bytes = 64u << 20;
@@ -52,6 +55,14 @@ std::string address_of(const net::ip::tcp::socket& socket) {
     beast::error_code ec;
     const auto endpoint = socket.remote_endpoint(ec);
     return ec ? std::string() : endpoint.address().to_string();
+}
+
+/// Whether the peer has closed or reset its side, whatever it sent before.
+bool has_ended(net::ip::tcp::socket& socket) {
+    tcp_info info{};
+    socklen_t size = sizeof info;
+    return ::getsockopt(socket.native_handle(), IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+           info.tcpi_state != TCP_ESTABLISHED;
 }
 
 Error framing_error() { return {ErrorCode::MalformedJson, "the request is not well-formed HTTP/1.1"}; }
@@ -191,13 +202,21 @@ net::awaitable<Session::Next> Session::serve_one() {
     const bool keep_alive = answer.keep_alive && !shared_.draining;
     const bool unread = !*header || !parser_->is_done();
     answer.body_bytes = answer.reply.body.size();
-    audit(answer);  // before anybody can see what came of it
+    const bool refused = answer.reply.status == 401 || answer.reply.status == 429;
+    const auto left_out = refused ? shared_.refusals.take() : std::uint64_t{0};
+    boost::json::object line;
+    if (left_out) {
+        line = describe(answer);
+        if (*left_out > 0) line.emplace("refusals_left_out", *left_out);
+        audit(answer, line);  // before anybody can see what came of it
+    }
     const bool sent = co_await send(answer.reply, answer.head_only, keep_alive);
     const auto spent = std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - started);
-    boost::json::object line = describe(answer);
-    line.emplace("bytes", answer.body_bytes);
-    line.emplace("microseconds", spent.count());
-    log_event(LogLevel::Info, "request", line);
+    if (left_out) {
+        line.emplace("bytes", answer.body_bytes);
+        line.emplace("microseconds", spent.count());
+        log_event(LogLevel::Info, "request", line);
+    }
 
     if (!sent) co_return Next::Close;
     if (keep_alive) co_return Next::Continue;
@@ -213,11 +232,11 @@ boost::json::object Session::describe(const Answer& answer) const {
             {"tenant", answer.trace.tenant}};
 }
 
-void Session::audit(const Answer& answer) const {
+void Session::audit(const Answer& answer, const boost::json::object& described) const {
     const Trace& trace = answer.trace;
     // The operations' routes, which anybody may ask all the time, need no accounting for.
     if (trace.tenant.empty() && answer.reply.status != 401) return;
-    boost::json::object line = describe(answer);
+    boost::json::object line = described;
     line.emplace("remote", remote_);
     line.emplace("key_id", trace.key_id);
     if (!trace.job_id.empty()) line.emplace("job_id", trace.job_id);
@@ -387,14 +406,21 @@ net::awaitable<Result<jobs::Accepted>> Session::submit(jobs::Submission submissi
 }
 
 net::awaitable<void> Session::wait_until_final(std::string_view job_id, std::chrono::seconds at_most) {
-    if (shared_.draining) co_return;
-    wait_timer_.expires_after(std::min(at_most, shared_.options.max_wait));
+    const auto end = steady_clock::now() + std::min(at_most, shared_.options.max_wait);
+    const auto is_final = std::make_shared<bool>(false);
     const auto wait =
-        shared_.service.when_final(job_id, [self = shared_from_this(), executor = stream_.get_executor()] {
-            net::post(executor, [self] { self->wait_timer_.cancel(); });
+        shared_.service.when_final(job_id, [self = shared_from_this(), is_final, executor = stream_.get_executor()] {
+            net::post(executor, [self, is_final] {
+                *is_final = true;
+                self->wait_timer_.cancel();
+            });
         });
     clear_deadline();
-    co_await wait_timer_.async_wait(as_result);
+    while (!*is_final && !shared_.draining && steady_clock::now() < end) {
+        wait_timer_.expires_at(std::min(end, steady_clock::now() + peer_looked_at_every));
+        co_await wait_timer_.async_wait(as_result);
+        if (has_ended(stream_.socket())) break;  // nobody may be there to wait; who only said his last word is answered
+    }
 }
 
 void Session::drain() {

@@ -5,6 +5,7 @@
 #include "server/http/exchange.h"
 #include "server/http/handlers.h"
 #include "server/http/options.h"
+#include "server/http/refusal_log.h"
 #include "server/http/stream.h"
 
 #include <boost/asio/ip/tcp.hpp>
@@ -30,7 +31,8 @@ struct SessionShared {
     const HttpOptions options;
     std::atomic<bool> draining{false};
     std::atomic<std::size_t> connections{0};
-    std::atomic<std::size_t> requests{0};   ///< being read or answered
+    std::atomic<std::size_t> requests{0};  ///< being read or answered
+    RefusalLog refusals{};
     std::atomic<std::uint64_t> endings{0};  ///< of requests and connections
 };
 
@@ -81,7 +83,7 @@ private:
     void set_timeout(std::chrono::milliseconds from_now) { set_deadline(std::chrono::steady_clock::now() + from_now); }
 
     [[nodiscard]] boost::json::object describe(const Answer& answer) const;
-    void audit(const Answer& answer) const;
+    void audit(const Answer& answer, const boost::json::object& described) const;
     /// Takes the reply's body.
     boost::asio::awaitable<bool> send(Reply& reply, bool head_only, bool keep_alive);
     boost::asio::awaitable<void> discard_unread();

@@ -88,7 +88,8 @@ TEST(Printable, LeavesNothingForATerminalToObey) {
                         "0m \xc3\xa4"),
               "?0m \xc3\xa4");
     for (const char* mark : {"\xe2\x80\xae", "\xe2\x80\x8b", "\xe2\x81\xa6", "\xef\xbb\xbf", "\xd8\x9c", "\xc2\xad",
-                             "\xe2\x80\xa8", "\xf3\xa0\x81\x81", "\xe1\xa0\x8e"})
+                             "\xe2\x80\xa8", "\xf3\xa0\x81\x81", "\xe1\xa0\x8e", "\xe1\x85\x9f", "\xe2\xa0\x80",
+                             "\xe3\x85\xa4", "\xef\xb8\x8f", "\xee\x80\x80", "\xf0\x9d\x85\xb3", "\x9b", "\xff"})
         EXPECT_EQ(printable(std::string("a") + mark + "b"), "a?b");
     EXPECT_EQ(printable("\xe2\x80\x93 \xe2\x82\xac \xd8\xa7"), "\xe2\x80\x93 \xe2\x82\xac \xd8\xa7");  // – € ا
     for (const char* cut : {"\xe2\x80", "\xc2", "\xf3\xa0\x80"}) EXPECT_NO_THROW(static_cast<void>(printable(cut)));
