@@ -44,8 +44,8 @@ std::optional<double> number_from(std::string_view text) {
     return value;
 }
 
-/// NaN, an infinity, or more than a double holds.
-bool is_no_finite_number(std::string_view text) {
+/// A number, also one that is not finite or more than a double holds.
+bool is_number_like(std::string_view text) {
     text = trimmed(text);
     if (text.size() > 1 && text[0] == '+') text.remove_prefix(1);
     double value = 0;
@@ -55,7 +55,7 @@ bool is_no_finite_number(std::string_view text) {
 
 /// Names of features: not a row whose numbers are missing or not finite.
 bool is_header(std::span<const std::string> fields) {
-    return std::none_of(fields.begin(), fields.end(), is_no_finite_number) &&
+    return std::none_of(fields.begin(), fields.end(), is_number_like) &&
            std::any_of(fields.begin(), fields.end(), [](const std::string& field) { return !trimmed(field).empty(); });
 }
 
