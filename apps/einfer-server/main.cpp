@@ -176,7 +176,7 @@ int serve(einfer::server_app::Options options, const sigset_t& signals) {
     limit_connections(options.http.max_connections);
     options.service.jobs.observe = [&audit = **audit](auto event, const auto& job) { log_job(audit, event, job); };
     auto service = InferenceService::create(*std::move(catalog), options.service, einfer::system_now);
-    if (!service) return fail("data directory " + options.service.data.string() + ": " + service.error().message);
+    if (!service) return fail(service.error().message);
     warn_of_open_directory(options.service.data);
     HttpServer http(**service, **tenants, **audit, options.http);
     const auto url = http.start();
@@ -192,7 +192,7 @@ int serve(einfer::server_app::Options options, const sigset_t& signals) {
     std::jthread preparation([&] {
         prepared = prepare(**service);
         if (prepared)
-            log_event(LogLevel::Info, "ready");
+            log_event(LogLevel::Info, "ready", {{"kernels", (*service)->kernels()}});
         else
             ::kill(::getpid(), preparation_failed);  // raise() would send it to this thread, which blocks it
     });

@@ -226,6 +226,13 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
     app.add_flag("--enable-plain", options.service.plain,
                  "Offer POST /infer/plain, the baseline in clear (no privacy)");
 
+    std::string evaluator = "native";
+    app.add_option("--evaluator", evaluator,
+                   "native: our kernels, EINFER_KERNELS forces an instruction set; seal: SEAL's, to compare")
+        ->check(CLI::IsMember({"native", "seal"}).description(""))
+        ->type_name("NAME")
+        ->capture_default_str();
+
     add_access_options(app, options);
 
     const std::string threads = "Threads";
@@ -327,6 +334,7 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
         std::cerr << "einfer-server: --models is required; --help says more\n";
         return 2;
     }
+    options.service.evaluator = evaluator == "seal" ? he::EvaluatorKind::Seal : he::EvaluatorKind::Native;
     options.log_level = levels.at(log_level);
     options.log_format = formats.at(log_format);
     const auto endpoint = parse_listen(listen);

@@ -1,6 +1,7 @@
 #include "he/context.h"
 
 #include "he/seal_context.h"
+#include "kernels/kernels.h"
 
 #include <seal/util/rlwe.h>
 
@@ -29,8 +30,11 @@ Result<Context> Context::create(const Parameters& parameters) try {
 
     for (const seal::Modulus& prime : chosen.coeff_modulus()) made->primes.push_back(prime.value());
     made->parms_ids.resize(made->primes.size() + 1);
-    for (auto data = made->context.key_context_data(); data; data = data->next_context_data())
+    made->modulus_bits.resize(made->primes.size() + 1);
+    for (auto data = made->context.key_context_data(); data; data = data->next_context_data()) {
         made->parms_ids[data->parms().coeff_modulus().size()] = data->parms_id();
+        made->modulus_bits[data->parms().coeff_modulus().size()] = data->total_coeff_modulus_bit_count();
+    }
     return Context(std::move(made));
 } catch (const std::bad_alloc&) {
     return Error{ErrorCode::Internal, "there is not enough memory for the encryption parameters"};
@@ -44,30 +48,55 @@ std::size_t Context::poly_modulus_degree() const {
 
 std::span<const std::uint64_t> Context::primes() const { return seal_->primes; }
 
+int Context::modulus_bits(std::size_t prime_count) const { return seal_->modulus_bits.at(prime_count); }
+
 const wire::ParmsId& Context::parms_id(std::size_t prime_count) const { return seal_->parms_ids.at(prime_count); }
 
-Result<void> Context::expand_seed(const wire::Seed& seed, std::span<std::uint64_t> words) const try {
+Result<void> Context::expand_seed(const wire::Seed& seed, std::size_t prime_count, std::span<std::uint64_t> words) const
+    try {
     seal::prng_seed_type bytes;
     static_assert(sizeof bytes == sizeof seed.bytes);
     std::memcpy(bytes.data(), seed.bytes.data(), sizeof bytes);
     const seal::UniformRandomGeneratorInfo info(static_cast<seal::prng_type>(seed.generator), bytes);
+    const auto& parms = seal_->context.first_context_data()->parms();
+    const std::size_t degree = parms.poly_modulus_degree();
+    if (prime_count > parms.coeff_modulus().size() || words.size() != prime_count * degree)
+        return Error{ErrorCode::Internal, "a seed expands to the first data level only"};
     const auto generator = info.make_prng();
     if (!generator) return Error{ErrorCode::InvalidCiphertext, "the seed names an unknown generator"};
-    const auto& parms = seal_->context.first_context_data()->parms();
-    if (words.size() != parms.coeff_modulus().size() * parms.poly_modulus_degree())
-        return Error{ErrorCode::Internal, "a seed expands to the first data level only"};
-    seal::util::sample_poly_uniform(generator, parms, words.data());
+
+    // SEAL draws all words, then once more for each that would make residues uneven. Where there is none, which is all
+    // but always, the words of the primes that are not wanted need not be drawn.
+    generator->generate(words.size_bytes(), reinterpret_cast<seal::seal_byte*>(words.data()));
+    bool even = true;
+    for (std::size_t prime = 0; prime < prime_count && even; ++prime) {
+        const seal::Modulus& modulus = parms.coeff_modulus()[prime];
+        constexpr std::uint64_t largest = ~std::uint64_t{0};
+        const std::uint64_t limit = largest - seal::util::barrett_reduce_64(largest, modulus) - 1;
+        const auto row = words.subspan(prime * degree, degree);
+        std::uint64_t beyond = 0;
+        for (std::uint64_t& word : row) {
+            beyond |= static_cast<std::uint64_t>(word >= limit);
+            word = seal::util::barrett_reduce_64(word, modulus);
+        }
+        even = beyond == 0;
+    }
+    if (even) return {};
+    Residues all(parms.coeff_modulus().size() * degree);
+    seal::util::sample_poly_uniform(info.make_prng(), parms, all.data());
+    std::copy_n(all.begin(), words.size(), words.begin());
     return {};
 } catch (const std::exception&) {
     return Error{ErrorCode::Internal, "expanding a seed failed"};
 }
 
-seal::Ciphertext to_seal(const Context& context, const Ciphertext& ciphertext, const seal::MemoryPoolHandle& pool) {
+seal::Ciphertext to_seal(const Context& context, const CiphertextView& ciphertext, const seal::MemoryPoolHandle& pool) {
     seal::Ciphertext made(pool);
     made.resize(context.seal().context, context.parms_id(ciphertext.prime_count), ciphertext.size);
     made.is_ntt_form() = true;
     made.scale() = ciphertext.scale;
-    std::copy(ciphertext.words.begin(), ciphertext.words.end(), made.data());
+    for (std::size_t i = 0; i < ciphertext.size; ++i)
+        std::copy_n(ciphertext.polynomial(i), ciphertext.prime_count * context.poly_modulus_degree(), made.data(i));
     return made;
 }
 
@@ -79,6 +108,43 @@ Ciphertext from_seal(const Context& context, const seal::Ciphertext& ciphertext)
     const std::size_t words = made.size * made.prime_count * context.poly_modulus_degree();
     made.words.assign(ciphertext.data(), ciphertext.data() + words);
     return made;
+}
+
+namespace {
+
+/// Calls `visit(position in a KeySwitchKey, digit, word of SEAL's ciphertext)` for every run of words.
+template <class Visit>
+void for_each_run(const Context& context, Visit visit) {
+    constexpr std::size_t run = kernels::PairedFactors::run;
+    const std::size_t degree = context.poly_modulus_degree(), primes = context.primes().size();
+    std::size_t at = 0;
+    for (std::size_t start = 0; start < primes * degree; start += run)
+        for (std::size_t digit = 0; digit < context.data_prime_count(); ++digit)
+            for (std::size_t polynomial = 0; polynomial < 2; ++polynomial, at += run)
+                visit(at, digit, polynomial * primes * degree + start);
+}
+
+}  // namespace
+
+KeySwitchKey from_seal(const Context& context, const std::vector<seal::PublicKey>& digits) {
+    KeySwitchKey key;
+    key.words.resize(2 * context.data_prime_count() * context.primes().size() * context.poly_modulus_degree());
+    for_each_run(context, [&](std::size_t at, std::size_t digit, std::size_t word) {
+        std::copy_n(digits[digit].data().data() + word, kernels::PairedFactors::run, key.words.data() + at);
+    });
+    return key;
+}
+
+std::vector<seal::PublicKey> to_seal(const Context& context, const KeySwitchKey& key) {
+    std::vector<seal::PublicKey> digits(context.data_prime_count());
+    for (seal::PublicKey& digit : digits) {
+        digit.data().resize(context.seal().context, context.key_parms_id(), 2);
+        digit.data().is_ntt_form() = true;
+    }
+    for_each_run(context, [&](std::size_t at, std::size_t digit, std::size_t word) {
+        std::copy_n(key.words.data() + at, kernels::PairedFactors::run, digits[digit].data().data() + word);
+    });
+    return digits;
 }
 
 }  // namespace einfer::he

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "he/ciphertext.h"
 #include "wire/ciphertext.h"
 
 #include <cstdint>
@@ -20,15 +21,6 @@ struct Parameters {
 /// first; for small sizes at a large degree they lie far below 2^bits. INTERNAL when there are not enough.
 [[nodiscard]] Result<std::vector<std::uint64_t>> coeff_modulus(const Parameters& parameters);
 
-/// A ciphertext in evaluation: NTT form, residues polynomial-major then prime-major, at the level of the first
-/// `prime_count` data primes.
-struct Ciphertext {
-    std::size_t prime_count = 0;
-    std::size_t size = 0;  ///< polynomials
-    double scale = 0;
-    std::vector<std::uint64_t> words;  ///< size · prime_count · N
-};
-
 /// Immutable; cheap to copy; thread-safe.
 class Context {
 public:
@@ -43,13 +35,19 @@ public:
     [[nodiscard]] std::size_t data_prime_count() const { return primes().size() - 1; }
     /// The first `count` primes.
     [[nodiscard]] std::span<const std::uint64_t> level_primes(std::size_t count) const { return primes().first(count); }
+    /// Bits of the product of the first `prime_count` primes.
+    [[nodiscard]] int modulus_bits(std::size_t prime_count) const;
     /// Of the level with the first `prime_count` primes; all of them: the key level.
     [[nodiscard]] const wire::ParmsId& parms_id(std::size_t prime_count) const;
     [[nodiscard]] const wire::ParmsId& key_parms_id() const { return parms_id(primes().size()); }
 
-    /// The second polynomial of a seeded ciphertext at the first data level, as SEAL makes it: data_prime_count · N
-    /// words. INVALID_CIPHERTEXT for a generator SEAL does not know.
-    [[nodiscard]] Result<void> expand_seed(const wire::Seed& seed, std::span<std::uint64_t> words) const;
+    /// The second polynomial of a seeded ciphertext at the first data level, as SEAL makes it: its residues modulo the
+    /// first `prime_count` primes, prime_count · N words. INVALID_CIPHERTEXT for a generator SEAL does not know.
+    [[nodiscard]] Result<void> expand_seed(const wire::Seed& seed, std::size_t prime_count,
+                                           std::span<std::uint64_t> words) const;
+    [[nodiscard]] Result<void> expand_seed(const wire::Seed& seed, std::span<std::uint64_t> words) const {
+        return expand_seed(seed, data_prime_count(), words);
+    }
 
     /// SEAL's objects: defined in he/seal_context.h for this layer and keys/.
     struct Seal;

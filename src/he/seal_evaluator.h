@@ -1,34 +1,35 @@
-// The circuit operations of inference/ on ciphertexts, by SEAL's own Evaluator: the oracle that every faster evaluator
-// must match bit for bit.
+// The operations by SEAL's own Evaluator: the oracle that every faster evaluator must match bit for bit.
 #pragma once
 
-#include "he/context.h"
+#include "he/evaluator.h"
 
 #include <memory>
-#include <span>
 
 namespace einfer::he {
 
-/// Thread-safe after construction. Every operation: INVALID_CIPHERTEXT when the result is transparent (its inputs
-/// cancel: only hostile ones do), INTERNAL when SEAL refuses the operands, which a plan that was proved rules out.
-class SealEvaluator {
+class SealEvaluator final : public Evaluator {
 public:
-    using Value = Ciphertext;
-
     explicit SealEvaluator(Context context);
-    ~SealEvaluator();
+    ~SealEvaluator() override;
     SealEvaluator(SealEvaluator&&) noexcept;
 
-    /// Σ weights[i] · inputs[i] + constant, weights encoded as scalars at `weight_scale`; the result has scale
-    /// inputs.scale · weight_scale. A weight that rounds to zero is left out; at least one must not.
-    /// Inputs have one level and one scale.
-    [[nodiscard]] Result<Value> weighted_sum(std::span<const Value> inputs, std::span<const double> weights,
-                                             double constant, double weight_scale) const;
-    /// The size-3 product of two size-2 ciphertexts at one level; scales multiply.
-    [[nodiscard]] Result<Value> multiply(const Value& a, const Value& b) const;
-    /// Divides by the last prime of the level; so does the scale.
-    [[nodiscard]] Result<Value> rescale(const Value& a) const;
-    [[nodiscard]] Result<Value> add_constant(const Value& a, double constant) const;
+    [[nodiscard]] Result<Value> weighted_sum(std::span<const Input> inputs, std::span<const double> weights,
+                                             double constant, double weight_scale) const override;
+    [[nodiscard]] Result<Value> add(const Input& a, const Input& b) const override;
+    [[nodiscard]] Result<Value> add_constant(const Input& a, double constant) const override;
+    [[nodiscard]] Result<Value> multiply_plain(const Input& a, const Plaintext& b) const override;
+    [[nodiscard]] Result<Value> multiply_accumulate(std::span<const Input> inputs,
+                                                    std::span<const Plaintext> plains) const override;
+    [[nodiscard]] Result<Value> multiply(const Input& a, const Input& b) const override;
+    [[nodiscard]] Result<Value> square(const Input& a) const override;
+    [[nodiscard]] Result<Value> relinearize(const Input& a, const KeySwitchKey& key) const override;
+    [[nodiscard]] Result<Value> rescale(const Input& a) const override;
+    [[nodiscard]] Result<Value> mod_switch(const Input& a, std::size_t prime_count) const override;
+    [[nodiscard]] Result<Value> rotate(const Input& a, int step, const GaloisKeys& keys) const override;
+    [[nodiscard]] Result<std::vector<Value>> rotate_many(const Input& a, std::span<const int> steps,
+                                                         const GaloisKeys& keys) const override;
+    [[nodiscard]] Result<Value> apply(const LinearTransform& transform, const Input& a,
+                                      const GaloisKeys& keys) const override;
 
 private:
     class Impl;

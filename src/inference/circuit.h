@@ -10,10 +10,10 @@
 
 namespace einfer::inference {
 
-/// The operations a circuit is made of; he/seal_evaluator.h says what each means. They are large on purpose, so that an
+/// The operations a circuit is made of; he/evaluator.h says what each means. They are large on purpose, so that an
 /// evaluator can fuse what is inside.
 template <class E>
-concept CircuitEvaluator = requires(const E& evaluator, std::span<const typename E::Value> inputs,
+concept CircuitEvaluator = requires(const E& evaluator, std::span<const typename E::Input> inputs,
                                     std::span<const double> weights, const typename E::Value& value, double number) {
     { evaluator.weighted_sum(inputs, weights, number, number) } -> std::same_as<Result<typename E::Value>>;
     { evaluator.multiply(value, value) } -> std::same_as<Result<typename E::Value>>;
@@ -24,7 +24,7 @@ concept CircuitEvaluator = requires(const E& evaluator, std::span<const typename
 /// Runs `plan` on one value a feature. Fails as the evaluator's operations do.
 template <CircuitEvaluator E>
 [[nodiscard]] Result<typename E::Value> run(const Plan& plan, const E& evaluator,
-                                            std::span<const typename E::Value> inputs) {
+                                            std::span<const typename E::Input> inputs) {
     const auto affine = [&](const AffineForm& form) {
         auto sum = evaluator.weighted_sum(inputs, form.weights, form.constant, plan.weight_scale);
         return sum && plan.rescale ? evaluator.rescale(*sum) : sum;

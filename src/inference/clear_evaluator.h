@@ -12,6 +12,7 @@ namespace einfer::inference {
 class ClearEvaluator {
 public:
     using Value = std::vector<double>;
+    using Input = Value;
 
     [[nodiscard]] Result<Value> weighted_sum(std::span<const Value> inputs, std::span<const double> weights,
                                              double constant, double weight_scale) const;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <iterator>
+#include <optional>
 
 namespace einfer::inference {
 namespace {
@@ -40,21 +40,49 @@ private:
 
 Error corrupt() { return {ErrorCode::Internal, "the stored inputs do not fit the model"}; }
 
-/// Reads exactly what is there, or fails.
+/// Hands out exactly what is there, or nothing.
 class Cursor {
 public:
     explicit Cursor(std::span<const std::uint8_t> bytes) : bytes_(bytes) {}
-    bool read(void* to, std::size_t size) {
-        if (size > bytes_.size()) return false;
-        std::memcpy(to, bytes_.data(), size);
+    const std::uint8_t* take(std::size_t size) {
+        if (size > bytes_.size()) return nullptr;
+        const std::uint8_t* const taken = bytes_.data();
         bytes_ = bytes_.subspan(size);
-        return true;
+        return taken;
+    }
+    bool read(void* to, std::size_t size) {
+        const std::uint8_t* const from = take(size);
+        if (from != nullptr) std::memcpy(to, from, size);
+        return from != nullptr;
     }
     [[nodiscard]] std::size_t left() const { return bytes_.size(); }
 
 private:
     std::span<const std::uint8_t> bytes_;
 };
+
+/// An input's residues where they are, or its seed.
+struct Packed {
+    const std::uint8_t* words = nullptr;
+    std::optional<wire::Seed> seed;
+};
+
+std::optional<Packed> read_input(Cursor& cursor, std::size_t polynomial) {
+    const std::uint8_t* const head = cursor.take(input_head_bytes);
+    if (head == nullptr || std::any_of(head + 1, head + input_head_bytes, [](std::uint8_t byte) { return byte != 0; }))
+        return std::nullopt;
+    Packed input;
+    input.words = cursor.take(polynomial);
+    if (input.words == nullptr) return std::nullopt;
+    if (head[0] == 0) {
+        if (cursor.take(polynomial) == nullptr) return std::nullopt;
+        return input;
+    }
+    input.seed.emplace();
+    input.seed->generator = head[0];
+    if (!cursor.read(input.seed->bytes.data(), input.seed->bytes.size())) return std::nullopt;
+    return input;
+}
 
 }  // namespace
 
@@ -90,43 +118,47 @@ std::vector<std::uint8_t> pack_inputs(std::span<const wire::Ciphertext> inputs, 
     return bytes;
 }
 
-Result<std::vector<he::Ciphertext>> unpack_inputs(std::span<const std::uint8_t> bytes, const he::Context& context,
-                                                  std::size_t kept_primes, double scale) {
+Result<UnpackedInputs> unpack_inputs(std::span<const std::uint8_t> bytes, const he::Context& context,
+                                     std::size_t kept_primes, double scale) {
     Cursor cursor(bytes);
     Head head;
     if (!cursor.read(&head, sizeof head) || head.version != layout_version || head.kept_primes != kept_primes ||
         head.scale != scale || head.parms_id != context.parms_id(context.data_prime_count()))
         return corrupt();
-    const std::size_t degree = context.poly_modulus_degree();
-    const std::size_t polynomial = polynomial_bytes(kept_primes, degree);
+    const std::size_t polynomial_words = kept_primes * context.poly_modulus_degree();
+    const std::size_t polynomial = polynomial_bytes(kept_primes, context.poly_modulus_degree());
     if (head.inputs > cursor.left() / (input_head_bytes + polynomial)) return corrupt();
 
-    std::vector<he::Ciphertext> inputs(head.inputs);
-    std::vector<std::uint64_t> expanded;
-    for (he::Ciphertext& input : inputs) {
-        input.prime_count = kept_primes;
-        input.size = 2;
-        input.scale = scale;
-        input.words.resize(2 * kept_primes * degree);
-        std::uint64_t* const second = input.words.data() + kept_primes * degree;
-        std::uint8_t input_head[input_head_bytes];
-        if (!cursor.read(input_head, sizeof input_head) || !cursor.read(input.words.data(), polynomial))
-            return corrupt();
-        if (std::any_of(input_head + 1, std::end(input_head), [](std::uint8_t byte) { return byte != 0; }))
-            return corrupt();
-        if (input_head[0] == 0) {
-            if (!cursor.read(second, polynomial)) return corrupt();
-            continue;
-        }
-        wire::Seed seed;
-        seed.generator = input_head[0];
-        if (!cursor.read(seed.bytes.data(), seed.bytes.size())) return corrupt();
-        expanded.resize(context.data_prime_count() * degree);
-        if (!context.expand_seed(seed, expanded)) return corrupt();
-        std::copy_n(expanded.begin(), kept_primes * degree, second);
+    std::vector<Packed> inputs;
+    for (std::uint32_t i = 0; i < head.inputs; ++i) {
+        const auto input = read_input(cursor, polynomial);
+        if (!input) return corrupt();
+        inputs.push_back(*input);
     }
     if (cursor.left() != 0) return corrupt();
-    return inputs;
+
+    const auto seeded = std::count_if(inputs.begin(), inputs.end(), [](const Packed& input) { return input.seed; });
+    UnpackedInputs unpacked;
+    unpacked.expanded.resize(2 * polynomial_words * static_cast<std::size_t>(seeded));
+    std::uint64_t* room = unpacked.expanded.data();
+    for (const Packed& input : inputs) {
+        he::CiphertextView view;
+        view.prime_count = kept_primes;
+        view.size = 2;
+        view.scale = scale;
+        view.polynomial_stride = polynomial_words;
+        // The head of an input keeps words on their boundary.
+        view.words = reinterpret_cast<const std::uint64_t*>(input.words);
+        if (input.seed) {
+            view.words = room;
+            std::memcpy(room, input.words, polynomial);
+            if (!context.expand_seed(*input.seed, kept_primes, {room + polynomial_words, polynomial_words}))
+                return corrupt();
+            room += 2 * polynomial_words;
+        }
+        unpacked.views.push_back(view);
+    }
+    return unpacked;
 }
 
 }  // namespace einfer::inference

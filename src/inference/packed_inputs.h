@@ -17,10 +17,15 @@ namespace einfer::inference {
 /// Bytes that pack_inputs() takes for `inputs`.
 [[nodiscard]] std::size_t packed_size(std::span<const wire::Ciphertext> inputs, std::size_t kept_primes);
 
-/// The ciphertexts at the level of the kept primes, seeds expanded. INTERNAL when the bytes are not what pack_inputs()
-/// wrote for these parameters and this scale.
-[[nodiscard]] Result<std::vector<he::Ciphertext>> unpack_inputs(std::span<const std::uint8_t> bytes,
-                                                                const he::Context& context, std::size_t kept_primes,
-                                                                double scale);
+/// Packed inputs in evaluation.
+struct UnpackedInputs {
+    std::vector<he::CiphertextView> views;  ///< into the packed bytes and `expanded`
+    he::Residues expanded;                  ///< whole ciphertexts in the place of seeded ones
+};
+
+/// The ciphertexts at the level of the kept primes, seeds expanded. `bytes` outlive them, on an 8-byte boundary.
+/// INTERNAL when the bytes are not what pack_inputs() wrote for these parameters and this scale.
+[[nodiscard]] Result<UnpackedInputs> unpack_inputs(std::span<const std::uint8_t> bytes, const he::Context& context,
+                                                   std::size_t kept_primes, double scale);
 
 }  // namespace einfer::inference

@@ -66,9 +66,13 @@ boost::system::result<std::unique_ptr<Catalog>, registry::Fault> Catalog::load(c
     return catalog;
 }
 
-Result<void> Catalog::make_contexts() {
-    // Models with the same parameters share one context: its tables are megabytes.
-    std::map<std::pair<std::size_t, std::vector<int>>, he::Context> made;
+Result<void> Catalog::make_contexts(he::EvaluatorKind kind) {
+    // Models with the same parameters share one context and evaluator: their tables are megabytes.
+    struct Made {
+        he::Context context;
+        std::shared_ptr<const he::Evaluator> evaluator;
+    };
+    std::map<std::pair<std::size_t, std::vector<int>>, Made> made;
     for (const auto& served : models_) {
         const protocol::EncryptionParameters& encryption = served->description().encryption;
         const std::pair key(encryption.poly_modulus_degree, encryption.coeff_modulus_bits);
@@ -76,10 +80,12 @@ Result<void> Catalog::make_contexts() {
         if (found == made.end()) {
             const auto context = he::Context::create({encryption.poly_modulus_degree, encryption.coeff_modulus_bits});
             if (!context) return context.error();
-            found = made.emplace(key, *context).first;
+            auto evaluator = he::make_evaluator(kind, *context);
+            if (!evaluator) return evaluator.error();
+            found = made.emplace(key, Made{*context, *std::move(evaluator)}).first;
         }
-        served->context = found->second;
-        served->evaluator.emplace(found->second);
+        served->context = found->second.context;
+        served->evaluator = found->second.evaluator;
     }
     ready_.store(true, std::memory_order_release);
     return {};

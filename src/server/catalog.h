@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "he/context.h"
-#include "he/seal_evaluator.h"
+#include "he/evaluator.h"
 #include "inference/plan.h"
 #include "registry/registry.h"
 #include "wire/ciphertext.h"
@@ -22,8 +22,8 @@ namespace einfer::server {
 struct ServedModel {
     registry::Model model;
     inference::Plan plan;
-    std::optional<he::Context> context;          ///< set by Catalog::make_contexts()
-    std::optional<he::SealEvaluator> evaluator;  ///< likewise
+    std::optional<he::Context> context;              ///< set by Catalog::make_contexts()
+    std::shared_ptr<const he::Evaluator> evaluator;  ///< likewise
 
     [[nodiscard]] const protocol::ModelDescription& description() const { return model.description; }
     [[nodiscard]] double scale() const { return model.description.encryption.scale; }
@@ -44,7 +44,7 @@ public:
         const std::filesystem::path& directory);
 
     /// Makes the contexts (tens of milliseconds a parameter set); afterwards ready() is true. Call once.
-    Result<void> make_contexts();
+    Result<void> make_contexts(he::EvaluatorKind kind);
     [[nodiscard]] bool ready() const { return ready_.load(std::memory_order_acquire); }
 
     /// UNKNOWN_MODEL when there is none.

@@ -3,6 +3,7 @@
 #include "inference/circuit.h"
 #include "inference/clear_evaluator.h"
 #include "inference/packed_inputs.h"
+#include "kernels/kernels.h"
 #include "protocol/messages.h"
 #include "server/log.h"
 #include "wire/encryption_parameters.h"
@@ -21,7 +22,8 @@ Result<jobs::Bytes> compute(const ServedModel& model, std::uint8_t seal_minor, c
     const he::Context& context = *model.context;
     const auto inputs = inference::unpack_inputs(packed, context, model.plan.input_primes, model.scale());
     if (!inputs) return inputs.error();
-    const auto result = inference::run(model.plan, *model.evaluator, std::span<const he::Ciphertext>(*inputs));
+    const auto result =
+        inference::run(model.plan, *model.evaluator, std::span<const he::CiphertextView>(inputs->views));
     if (!result) return result.error();
     if (result->prime_count != model.plan.result_primes || result->size != model.plan.result_size)
         return Error{ErrorCode::Internal, "the evaluation did not follow its plan"};
@@ -81,8 +83,10 @@ InferenceService::~InferenceService() { stop(); }
 
 Result<std::unique_ptr<InferenceService>> InferenceService::create(std::unique_ptr<Catalog> catalog,
                                                                    ServiceOptions options, Clock clock) {
+    if (auto fault = kernels::selection_fault()) return Error{ErrorCode::Internal, *std::move(fault)};
     auto store = jobs::SqliteStore::open(options.data, clock);
-    if (!store) return store.error();
+    if (!store)
+        return Error{store.error().code, "data directory " + options.data.string() + ": " + store.error().message};
     std::unique_ptr<InferenceService> service(new InferenceService(std::move(catalog), std::move(options)));
     service->jobs_ = std::make_unique<jobs::JobService>(
         *std::move(store),
@@ -92,10 +96,14 @@ Result<std::unique_ptr<InferenceService>> InferenceService::create(std::unique_p
 }
 
 Result<void> InferenceService::prepare() {
-    if (const auto made = catalog_->make_contexts(); !made) return made;
+    if (const auto made = catalog_->make_contexts(options_.evaluator); !made) return made;
     if (const auto started = jobs_->start(); !started) return started;
     prepared_ = true;
     return {};
+}
+
+std::string_view InferenceService::kernels() const {
+    return options_.evaluator == he::EvaluatorKind::Seal ? "seal" : kernels::active().name;
 }
 
 Result<void> InferenceService::readiness() const {

@@ -22,6 +22,7 @@ struct ServiceOptions {
     std::filesystem::path data;            ///< where jobs are kept
     std::size_t memory_budget = 1u << 30;  ///< bytes of residues of requests on their way in
     bool plain = false;                    ///< POST /infer/plain, the baseline in clear
+    he::EvaluatorKind evaluator = he::EvaluatorKind::Native;
     jobs::ServiceOptions jobs;
 };
 
@@ -40,7 +41,8 @@ struct JobDocument {
 /// Thread-safe. Every method that can fail says so with an Error fit for the client.
 class InferenceService {
 public:
-    /// Opens the data directory; jobs that an earlier run left are taken up by prepare().
+    /// Opens the data directory; jobs that an earlier run left are taken up by prepare(). INTERNAL, with a message for
+    /// the operator, when it cannot, or when an instruction set was forced that the machine lacks.
     static Result<std::unique_ptr<InferenceService>> create(std::unique_ptr<Catalog> catalog, ServiceOptions options,
                                                             Clock clock);
     ~InferenceService();
@@ -52,6 +54,8 @@ public:
     [[nodiscard]] Result<void> readiness() const;
 
     [[nodiscard]] const Catalog& catalog() const { return *catalog_; }
+    /// The instruction set of the evaluation's kernels; "seal" when SEAL evaluates.
+    [[nodiscard]] std::string_view kernels() const;
     [[nodiscard]] const Document& models() const { return models_; }
     /// Public material, SEAL bytes in the given minor version. CRYPTO_CONTEXT_UNAVAILABLE before prepare() is done.
     [[nodiscard]] Result<std::string> keys(std::uint8_t seal_minor) const;

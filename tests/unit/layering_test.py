@@ -14,13 +14,14 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("EINFER_BUILD", ROOT / "build" / "release"))
 
 # What each unit may include beyond the standard library, POSIX and itself. A library is its include prefix.
-SERVER = {"base", "protocol", "tenants", "wire", "he", "registry", "inference", "jobs", "boost/json/", "spdlog/"}
+SERVER = {"base", "protocol", "tenants", "wire", "kernels", "he", "registry", "inference", "jobs", "boost/json/", "spdlog/"}
 ALLOWED = {
     "src/base": {"boost/system/", "openssl/"},
     "src/protocol": {"base", "boost/json/", "valijson/"},
     "src/tenants": {"base", "protocol", "boost/json/"},
     "src/wire": {"base", "zlib.h", "zstd.h", "zstd_errors.h"},
-    "src/he": {"base", "wire", "seal/"},
+    "src/kernels": {"immintrin.h"},
+    "src/he": {"base", "wire", "kernels", "seal/"},
     "src/keys": {"base", "wire", "he", "seal/"},
     "src/registry": {"base", "protocol", "boost/json/"},
     "src/inference": {"base", "wire", "he"},
@@ -33,7 +34,7 @@ ALLOWED = {
     "apps/einfer": {"einfer/", "CLI/", "csv.h", "boost/json/"},
 }
 LAYERS = {unit.removeprefix("src/") for unit in ALLOWED if unit.startswith("src/")}
-POSIX = {"fcntl.h", "malloc.h", "netinet/tcp.h", "poll.h", "signal.h", "string.h", "unistd.h"}
+POSIX = {"fcntl.h", "malloc.h", "netinet/tcp.h", "poll.h", "signal.h", "string.h", "sys/mman.h", "unistd.h"}
 GENERATED = {"apps/einfer-server": {"einfer_version.h"}}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)

@@ -132,7 +132,9 @@ Handlers::Caller Handlers::admit(const RequestHead& head, Trace& trace) {
 
 Reply Handlers::ready() const {
     if (const auto state = service_.readiness(); !state) return Reply::error(state.error());
-    return Reply::json(200, R"({"status":"ready"})");
+    Reply reply = Reply::json(200, R"({"status":"ready"})");
+    reply.headers.emplace_back("X-Einfer-Kernels", service_.kernels());
+    return reply;
 }
 
 Reply Handlers::models(const RequestHead& head) const {

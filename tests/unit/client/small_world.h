@@ -57,7 +57,7 @@ namespace einfer::client_test {
                                              const std::vector<he::Ciphertext>& inputs) {
     const bool quadratic = model.coefficients[2] != 0;
     const double constant = quadratic ? model.bias : model.coefficients[0] + model.bias;
-    auto z = evaluator.weighted_sum(inputs, model.weights, constant, model.encryption.scale).value();
+    auto z = evaluator.weighted_sum(he::views_of(inputs), model.weights, constant, model.encryption.scale).value();
     z = evaluator.rescale(z).value();
     return quadratic ? evaluator.multiply(z, z).value() : z;
 }

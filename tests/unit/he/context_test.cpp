@@ -100,6 +100,11 @@ TEST(HeContext, SeedsExpandAsSealLoadsThem) {
         const he::Ciphertext expected = he::from_seal(context, loaded);
         const he::Ciphertext ours = expand(parsed, context);
         EXPECT_EQ(ours.words, expected.words) << degree;
+        for (std::size_t primes = 1; primes < context.data_prime_count(); ++primes) {
+            std::vector<std::uint64_t> some(primes * degree);
+            ASSERT_TRUE(context.expand_seed(*parsed.seed, primes, some));
+            EXPECT_TRUE(std::equal(some.begin(), some.end(), ours.words.data() + ours.words.size() / 2)) << primes;
+        }
         EXPECT_EQ(ours.prime_count, expected.prime_count);
         EXPECT_EQ(ours.scale, expected.scale);
     }

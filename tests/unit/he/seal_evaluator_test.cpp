@@ -53,7 +53,7 @@ TEST_F(SealEvaluatorTest, WeightedSum) {
             seals.add_inplace(sum, term);
     }
     seals.add_plain_inplace(sum, scalar(constant, sum.scale(), sum));
-    const auto ours = evaluator.weighted_sum(inputs, weights, constant, weight_scale);
+    const auto ours = evaluator.weighted_sum(views_of(inputs), weights, constant, weight_scale);
     expect_same(ours, sum);
     EXPECT_EQ(ours->scale, scale * weight_scale);
     EXPECT_EQ(ours->size, 2u);
@@ -61,20 +61,20 @@ TEST_F(SealEvaluatorTest, WeightedSum) {
 
 TEST_F(SealEvaluatorTest, WeightsThatRoundToZeroAreLeftOut) {
     const double weights[] = {0, 2, 0x1p-12}, only[] = {2};
-    const auto all = evaluator.weighted_sum(inputs, weights, 0, 0x1p10);
-    const auto middle = evaluator.weighted_sum(std::span(inputs).subspan(1, 1), only, 0, 0x1p10);
+    const auto all = evaluator.weighted_sum(views_of(inputs), weights, 0, 0x1p10);
+    const auto middle = evaluator.weighted_sum(std::vector<he::CiphertextView>{inputs[1]}, only, 0, 0x1p10);
     ASSERT_TRUE(all);
     ASSERT_TRUE(middle);
     EXPECT_TRUE(all->words == middle->words);
     const double halves[] = {0, 2, 0x1p-11};  // rounds away from zero
-    EXPECT_FALSE(evaluator.weighted_sum(inputs, halves, 0, 0x1p10)->words == middle->words);
+    EXPECT_FALSE(evaluator.weighted_sum(views_of(inputs), halves, 0, 0x1p10)->words == middle->words);
     const double nothing[] = {0, -0.0, 0x1p-12};
-    EXPECT_EQ(text_of(evaluator.weighted_sum(inputs, nothing, 1, 0x1p10)), "INTERNAL: the evaluation failed");
+    EXPECT_EQ(text_of(evaluator.weighted_sum(views_of(inputs), nothing, 1, 0x1p10)), "INTERNAL: the evaluation failed");
 }
 
 TEST_F(SealEvaluatorTest, MultiplyRescaleAndAddConstant) {
     const double one[] = {1, 0.5, 0.25};
-    const auto a = evaluator.weighted_sum(inputs, one, 0.5, 0x1p4);
+    const auto a = evaluator.weighted_sum(views_of(inputs), one, 0.5, 0x1p4);
     ASSERT_TRUE(a);
     seal::Ciphertext product;
     seals.multiply(he::to_seal(context, inputs[0]), he::to_seal(context, inputs[1]), product);
@@ -96,7 +96,8 @@ TEST_F(SealEvaluatorTest, MultiplyRescaleAndAddConstant) {
 }
 
 TEST_F(SealEvaluatorTest, LowerLevelsAndSquares) {
-    const auto lower = evaluator.rescale(*evaluator.weighted_sum(inputs, std::vector<double>{1, 1, 1}, 0, 0x1p8));
+    const auto lower =
+        evaluator.rescale(*evaluator.weighted_sum(views_of(inputs), std::vector<double>{1, 1, 1}, 0, 0x1p8));
     ASSERT_TRUE(lower);
     const auto square = evaluator.multiply(*lower, *lower);
     seal::Ciphertext expected;
@@ -107,13 +108,13 @@ TEST_F(SealEvaluatorTest, LowerLevelsAndSquares) {
 TEST_F(SealEvaluatorTest, OperandsThatDoNotFitAreInternalAndNothingOfSealShows) {
     const he::Ciphertext low = *evaluator.rescale(inputs[0]);
     const Result<he::Ciphertext> refused[] = {
-        evaluator.multiply(inputs[0], low),                                       // another level
-        evaluator.rescale(low),                                                   // no prime to drop
-        evaluator.weighted_sum(inputs, std::vector<double>{1, 1, 1}, 0, 0x1p60),  // scale beyond the modulus
-        evaluator.add_constant(inputs[0], 1e250),                                 // value beyond the modulus
-        evaluator.weighted_sum({}, {}, 1, 0x1p10),                                // nothing
-        evaluator.weighted_sum(inputs, std::vector<double>{1, 1}, 0, 2),          // a weight too few
-        evaluator.weighted_sum(std::vector{inputs[0], low}, std::vector<double>{1, 1}, 0, 2),
+        evaluator.multiply(inputs[0], low),                                                 // another level
+        evaluator.rescale(low),                                                             // no prime to drop
+        evaluator.weighted_sum(views_of(inputs), std::vector<double>{1, 1, 1}, 0, 0x1p60),  // scale beyond the modulus
+        evaluator.add_constant(inputs[0], 1e250),                                           // value beyond the modulus
+        evaluator.weighted_sum({}, {}, 1, 0x1p10),                                          // nothing
+        evaluator.weighted_sum(views_of(inputs), std::vector<double>{1, 1}, 0, 2),          // a weight too few
+        evaluator.weighted_sum(std::vector<he::CiphertextView>{inputs[0], low}, std::vector<double>{1, 1}, 0, 2),
     };
     for (const auto& result : refused) EXPECT_EQ(text_of(result), "INTERNAL: the evaluation failed");
 }
@@ -125,8 +126,8 @@ TEST_F(SealEvaluatorTest, InputsThatCancelAreInvalid) {
         const std::uint64_t prime = context.primes()[i / degree % opposite.prime_count];
         opposite.words[i] = opposite.words[i] == 0 ? 0 : prime - opposite.words[i];
     }
-    const auto cancelled =
-        evaluator.weighted_sum(std::vector{inputs[0], opposite}, std::vector<double>{1, 1}, 0.5, 0x1p10);
+    const auto cancelled = evaluator.weighted_sum(std::vector<he::CiphertextView>{inputs[0], opposite},
+                                                  std::vector<double>{1, 1}, 0.5, 0x1p10);
     EXPECT_EQ(text_of(cancelled), "INVALID_CIPHERTEXT: the inputs cancel: the result would be transparent");
 }
 

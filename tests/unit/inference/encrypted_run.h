@@ -1,7 +1,7 @@
 // A model's circuit on ciphertexts, as the server runs it: check, pack, unpack, evaluate; then decrypt.
 #pragma once
 
-#include "he/seal_evaluator.h"
+#include "he/evaluator.h"
 #include "inference/circuit.h"
 #include "inference/packed_inputs.h"
 #include "support/encryption.h"
@@ -22,10 +22,15 @@ namespace einfer::test {
     }
     const auto packed = inference::pack_inputs(inputs, plan.input_primes);
     const auto unpacked = inference::unpack_inputs(packed, context, plan.input_primes, scale).value();
-    const he::SealEvaluator evaluator(context);
-    const auto result = inference::run(plan, evaluator, std::span<const he::Ciphertext>(unpacked));
+    const auto evaluated = [&](he::EvaluatorKind kind) {
+        const auto evaluator = he::make_evaluator(kind, context).value();
+        return inference::run(plan, *evaluator, std::span<const he::CiphertextView>(unpacked.views));
+    };
+    const auto result = evaluated(he::EvaluatorKind::Native), oracle = evaluated(he::EvaluatorKind::Seal);
     EXPECT_EQ(text_of(result), "OK");
-    if (!result) return {};
+    if (!result || !oracle) return {};
+    EXPECT_TRUE(result->words == oracle->words) << "not SEAL's answer, bit for bit";
+    EXPECT_EQ(result->scale, oracle->scale);
     EXPECT_EQ(result->prime_count, plan.result_primes);
     EXPECT_EQ(result->size, plan.result_size);
     EXPECT_NEAR(result->scale / plan.result_scale, 1, 0.01);

@@ -48,7 +48,7 @@ TEST(Catalog, ContextsComeLaterAndAreShared) {
         false);
     EXPECT_FALSE(catalog->ready());
     for (const auto& served : catalog->models()) EXPECT_FALSE(served->context || served->evaluator);
-    ASSERT_TRUE(catalog->make_contexts());
+    ASSERT_TRUE(catalog->make_contexts(he::EvaluatorKind::Native));
     EXPECT_TRUE(catalog->ready());
     for (const auto& served : catalog->models()) {
         ASSERT_TRUE(served->context && served->evaluator);

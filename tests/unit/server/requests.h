@@ -40,7 +40,7 @@ namespace einfer::test {
         write_file(directory.path() / (std::to_string(i) + ".json"), entries[i]);
     auto catalog = server::Catalog::load(directory.path()).value();
     if (ready) {
-        EXPECT_TRUE(catalog->make_contexts());
+        EXPECT_TRUE(catalog->make_contexts(he::EvaluatorKind::Native));
     }
     return catalog;
 }

@@ -1,0 +1,76 @@
+#include "he/residues.h"
+
+#include <sys/mman.h>
+
+#include <map>
+#include <mutex>
+
+namespace einfer::he {
+namespace {
+
+constexpr std::size_t smallest_kept = 64 * 1024;
+constexpr std::size_t huge_page = std::size_t{2} << 20;
+constexpr std::size_t smallest_huge = 2 * huge_page;
+
+std::align_val_t alignment_of(std::size_t bytes) { return std::align_val_t{bytes >= smallest_huge ? huge_page : 64}; }
+
+void free_block(void* block, std::size_t bytes) noexcept { ::operator delete(block, alignment_of(bytes)); }
+
+struct Kept {
+    std::mutex mutex;
+    std::map<std::size_t, std::vector<void*>> blocks;  ///< by size
+    std::size_t bytes = 0;
+};
+
+/// Never destroyed: threads may end after main() has.
+Kept& kept() {
+    static Kept& all = *new Kept;
+    return all;
+}
+
+}  // namespace
+
+void* ResidueMemory::take(std::size_t bytes) {
+    if (bytes >= smallest_kept) {
+        Kept& all = kept();
+        const std::scoped_lock lock(all.mutex);
+        const auto found = all.blocks.find(bytes);
+        if (found != all.blocks.end() && !found->second.empty()) {
+            void* const block = found->second.back();
+            found->second.pop_back();
+            all.bytes -= bytes;
+            return block;
+        }
+    }
+    void* const block = ::operator new(bytes, alignment_of(bytes));
+    // Keys are read from end to end in each operation: the translations of small pages alone would not fit.
+    if (bytes >= smallest_huge) ::madvise(block, bytes, MADV_HUGEPAGE);
+    return block;
+}
+
+void ResidueMemory::give_back(void* block, std::size_t bytes) noexcept {
+    if (bytes >= smallest_kept) {
+        try {
+            Kept& all = kept();
+            const std::scoped_lock lock(all.mutex);
+            if (all.bytes + bytes <= kept_bytes) {
+                all.blocks[bytes].push_back(block);
+                all.bytes += bytes;
+                return;
+            }
+        } catch (const std::bad_alloc&) {  // then it is freed
+        }
+    }
+    free_block(block, bytes);
+}
+
+void ResidueMemory::release() noexcept {
+    Kept& all = kept();
+    const std::scoped_lock lock(all.mutex);
+    for (auto& [bytes, blocks] : all.blocks)
+        for (void* const block : blocks) free_block(block, bytes);
+    all.blocks.clear();
+    all.bytes = 0;
+}
+
+}  // namespace einfer::he

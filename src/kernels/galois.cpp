@@ -1,0 +1,36 @@
+#include "kernels/galois.h"
+
+#include <bit>
+
+namespace einfer::kernels {
+namespace {
+
+std::uint32_t reverse_bits(std::uint32_t number, int width) {
+    std::uint32_t reversed = 0;
+    for (int i = 0; i < width; ++i) reversed |= (number >> i & 1) << (width - 1 - i);
+    return reversed;
+}
+
+}  // namespace
+
+std::vector<std::uint32_t> galois_permutation(std::size_t n, std::uint32_t galois_element) {
+    // Value i is the polynomial at ψ^(2·reverse(i) + 1).
+    const int width = std::countr_zero(n);
+    std::vector<std::uint32_t> table(n);
+    for (std::uint32_t i = 0; i < n; ++i) {
+        const std::uint64_t exponent = 2 * std::uint64_t{reverse_bits(i, width)} + 1;
+        const std::uint64_t image = exponent * galois_element % (2 * n);
+        table[i] = reverse_bits(static_cast<std::uint32_t>(image / 2), width);
+    }
+    return table;
+}
+
+std::uint32_t galois_element(std::size_t n, int step) {
+    constexpr std::uint64_t generator = 3;
+    const auto slots = static_cast<int>(n / 2);
+    std::uint64_t element = 1;
+    for (int i = 0; i < (step < 0 ? step + slots : step); ++i) element = element * generator % (2 * n);
+    return static_cast<std::uint32_t>(element);
+}
+
+}  // namespace einfer::kernels

@@ -1,0 +1,62 @@
+#include "kernels/ntt_tables.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace einfer::kernels {
+namespace {
+
+std::size_t reverse_bits(std::size_t number, int width) {
+    std::size_t reversed = 0;
+    for (int i = 0; i < width; ++i) reversed |= (number >> i & 1) << (width - 1 - i);
+    return reversed;
+}
+
+/// The smallest primitive `order`-th root of unity, `order` a power of two that divides p − 1; 0: p is no prime.
+std::uint64_t smallest_root(std::uint64_t order, const Modulus& modulus) {
+    constexpr std::uint64_t tries = 200;  // each succeeds with probability 1/2
+    std::uint64_t root = 0;
+    for (std::uint64_t candidate = 2; candidate < 2 + tries && root == 0; ++candidate) {
+        const std::uint64_t power = modulus.power(modulus.reduce(candidate), (modulus.value() - 1) / order);
+        if (modulus.power(power, order / 2) == modulus.value() - 1) root = power;
+    }
+    // All primitive roots are its odd powers.
+    const std::uint64_t square = modulus.multiply(root, root);
+    std::uint64_t smallest = root;
+    for (std::uint64_t i = 0, power = root; i < order / 2; ++i, power = modulus.multiply(power, square))
+        smallest = std::min(smallest, power);
+    return smallest;
+}
+
+Factors powers_in_tree_order(std::uint64_t base, std::size_t n, const Modulus& modulus) {
+    Factors factors{std::vector<std::uint64_t>(n), std::vector<std::uint64_t>(n), {}};
+    const int width = std::countr_zero(n);
+    std::uint64_t power = 1;
+    for (std::size_t exponent = 0; exponent < n; ++exponent) {
+        const Factor factor = modulus.factor(power);
+        const std::size_t node = reverse_bits(exponent, width);
+        factors.operands[node] = factor.operand;
+        factors.quotients[node] = factor.quotient;
+        power = modulus.multiply(power, base);
+    }
+    if (modulus.fits_ifma())
+        for (const std::uint64_t quotient : factors.quotients) factors.quotients_52.push_back(quotient >> 11);
+    return factors;
+}
+
+}  // namespace
+
+std::optional<NttTables> NttTables::create(std::size_t n, const Modulus& prime) {
+    if (n < 2 || !std::has_single_bit(n) || prime.value() % (2 * n) != 1) return std::nullopt;
+    const std::uint64_t root = smallest_root(2 * n, prime);
+    if (root == 0) return std::nullopt;
+    NttTables tables(n, prime);
+    tables.roots_ = powers_in_tree_order(root, n, prime);
+    tables.inverse_roots_ = powers_in_tree_order(prime.inverse(root), n, prime);
+    tables.inverse_size_ = prime.factor(prime.inverse(n));
+    tables.last_inverse_root_ =
+        prime.factor(prime.multiply(tables.inverse_roots_.operands[1], tables.inverse_size_.operand));
+    return tables;
+}
+
+}  // namespace einfer::kernels
