@@ -161,6 +161,8 @@ int run_app(int argc, char** argv) {
     infer_app
         ->add_option("--batch-size", infer.client.batch_size, "rows of one request; by default all the model allows")
         ->check(CLI::Range(1, 1 << 30));
+    infer_app->add_option("--threads", infer.client.threads, "that encrypt; by default, and at most, the cores")
+        ->check(CLI::Range(1, 1 << 20));
     infer_app->add_flag("--no-progress", no_progress, "no progress bar on a terminal");
     infer_app->add_option("--stats", infer.stats, "file for times and byte counts, as JSON");
 

@@ -56,6 +56,9 @@ struct ClientOptions {
     Encryption encryption = Encryption::Symmetric;
     /// Rows of one request; 0: as many as the model allows. Never more than that.
     std::size_t batch_size = 0;
+    /// That encrypt the features of a request side by side, the caller's included; 0: as many as there are cores. Never
+    /// more than that, or than the features. They are started when first needed and end with the Client.
+    std::size_t threads = 0;
 
     std::chrono::milliseconds connect_timeout{5'000};
     /// Of one exchange with the server: connecting, sending, and receiving the whole reply. At least 1 s.

@@ -12,4 +12,7 @@ namespace einfer {
 /// Appends to `text`; for large payloads.
 void append_hex(std::string& text, std::span<const std::uint8_t> bytes);
 
+/// Writes 2 · bytes.size() characters to `text`, which does not overlap `bytes`.
+void write_hex(char* text, std::span<const std::uint8_t> bytes);
+
 }  // namespace einfer

@@ -7,6 +7,7 @@
 #include "client/request_body.h"
 #include "client/server_api.h"
 #include "client/session_pool.h"
+#include "client/worker_pool.h"
 
 #include <algorithm>
 #include <chrono>
@@ -55,6 +56,12 @@ keys::EncryptionMode mode_of(Encryption encryption) {
     return encryption == Encryption::PublicKey ? keys::EncryptionMode::PublicKey : keys::EncryptionMode::Symmetric;
 }
 
+/// More than the cores would only wait for one another.
+std::size_t thread_count(std::size_t wanted) {
+    const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
+    return wanted == 0 ? cores : std::min(wanted, cores);
+}
+
 }  // namespace
 
 class Engine::Impl {
@@ -63,7 +70,8 @@ public:
         : options_(std::move(options)),
           api_(HttpClient(std::move(server), options_.connect_timeout, options_.call_timeout, std::move(tls)),
                options_.tenant, options_.call_timeout, std::exchange(options_.api_key, {})),
-          sessions_(mode_of(options_.encryption)) {}
+          sessions_(mode_of(options_.encryption)),
+          workers_(thread_count(options_.threads)) {}
 
     Outcome<std::vector<Model>> models() {
         if (const auto fetched = fetch_models(); !fetched) return fetched.error();
@@ -185,7 +193,7 @@ private:
         const auto encoding = encoding_of(options_.encoding);
         auto request = [&] {
             const Stopwatch watch(timings.encrypt);
-            return encrypt_batch(session, model, rows, encoding);
+            return encrypt_batch(session, model, rows, encoding, workers_);
         }();
         if (!request) return request.error();
 
@@ -200,9 +208,9 @@ private:
             .max_size = model.coefficients[2] == 0 ? std::size_t{2} : std::size_t{3},
         };
         const auto deadline = SteadyClock::now() + options_.job_timeout;
-        const auto body = api_.submit(request->body, max_job_bytes(expected), deadline);
+        const auto body = api_.submit(request->body.view(), max_job_bytes(expected), deadline);
         if (!body) return body.error();
-        std::string().swap(request->body);  // megabytes that are not needed again
+        request->body = TextBuffer(0);  // megabytes that are not needed again
         auto reply = read_submission(*body, expected);
         if (reply && !is_final(*reply)) reply = poll(reply->status.id, expected, deadline);
         if (!reply) return reply.error();
@@ -243,6 +251,7 @@ private:
     ClientOptions options_;
     ServerApi api_;
     SessionPool sessions_;
+    WorkerPool workers_;
     std::vector<protocol::ModelDescription> models_;
 };
 

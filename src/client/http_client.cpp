@@ -92,7 +92,9 @@ public:
         : server_(std::move(server)),
           connect_timeout_(connect_timeout),
           call_timeout_(call_timeout),
-          stream_(io_, std::move(tls)) {}
+          stream_(io_, std::move(tls)) {
+        buffer_.reserve(read_buffer_bytes);  // Beast reads as much as fits: 512 bytes at a time into a small buffer
+    }
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
     ~Impl() {

@@ -1,12 +1,129 @@
 #include "client/request_body.h"
 
+#include "base/base64.h"
+#include "base/hex.h"
 #include "base/sha256.h"
 #include "client/noise_floor.h"
 
+#include <algorithm>
 #include <cmath>
+#include <condition_variable>
+#include <cstring>
+#include <exception>
+#include <mutex>
+#include <optional>
 #include <vector>
 
 namespace einfer::client {
+namespace {
+
+/// Where everything is in a body: all inputs have one length.
+class Layout {
+public:
+    Layout(const protocol::ModelDescription& model, std::size_t rows, protocol::Encoding encoding, std::size_t bytes)
+        : start_(R"({"model_id":")" + model.model_id + R"(","version":")" + model.version + R"(","batch_size":)" +
+                 std::to_string(rows) + R"(,"inputs":[)"),
+          before_(R"({"encoding":")" + std::string(protocol::name(encoding)) + R"(","payload":")"),
+          payload_(protocol::encoded_size(encoding, bytes)),
+          inputs_(model.input_dimension) {}
+
+    [[nodiscard]] std::size_t size() const { return start_.size() + inputs_ * input_size() + 1; }
+
+    /// Writes all but the payloads.
+    void write_frame(char* body) const {
+        body = put(body, start_);
+        for (std::size_t i = 0; i < inputs_; ++i) {
+            if (i > 0) body = put(body, ",");
+            body = put(put(body, before_) + payload_, after);
+        }
+        put(body, "]}");
+    }
+    /// Of an input's text, in the body.
+    [[nodiscard]] std::size_t payload_at(std::size_t input) const {
+        return start_.size() + input * input_size() + before_.size();
+    }
+
+private:
+    static constexpr std::string_view after = "\"}";
+
+    static char* put(char* at, std::string_view text) { return std::copy(text.begin(), text.end(), at); }
+    /// With its comma; the last has none.
+    [[nodiscard]] std::size_t input_size() const { return before_.size() + payload_ + after.size() + 1; }
+
+    std::string start_;
+    std::string before_;
+    std::size_t payload_;
+    std::size_t inputs_;
+};
+
+void write_encoded(char* text, protocol::Encoding encoding, std::span<const std::uint8_t> bytes) {
+    switch (encoding) {
+        case protocol::Encoding::Hex: return write_hex(text, bytes);
+        case protocol::Encoding::Base64: return write_base64(text, bytes);
+    }
+}
+
+/// Lets the features of a batch into the digest in order, and remembers the first that failed.
+class InOrder {
+public:
+    /// Of a feature that has its bytes; waits for those before it.
+    void add(std::size_t feature, std::span<const std::uint8_t> bytes) {
+        {
+            std::unique_lock lock(mutex_);
+            turn_.wait(lock, [&] { return next_ == feature || first_failed_ < feature; });
+            if (first_failed_ < feature) return;  // there will be no digest
+        }
+        digest_.update(bytes);
+        {
+            const std::lock_guard lock(mutex_);
+            ++next_;
+        }
+        turn_.notify_all();
+    }
+
+    void fail(std::size_t feature, Failure failure) { fail(feature, std::move(failure), nullptr); }
+    void fail(std::size_t feature, std::exception_ptr thrown) { fail(feature, std::nullopt, std::move(thrown)); }
+    /// Whether a feature before this one failed, so that it is in vain.
+    [[nodiscard]] bool is_in_vain(std::size_t feature) {
+        const std::lock_guard lock(mutex_);
+        return first_failed_ < feature;
+    }
+
+    /// When all are done. Throws what the first that failed has thrown.
+    Outcome<std::string> finish() {
+        if (thrown_) std::rethrow_exception(thrown_);
+        if (failure_) return *std::move(failure_);
+        return digest_.hex_digest();
+    }
+
+private:
+    void fail(std::size_t feature, std::optional<Failure> failure, std::exception_ptr thrown) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (feature > first_failed_) return;
+            first_failed_ = feature;
+            failure_ = std::move(failure);
+            thrown_ = std::move(thrown);
+        }
+        turn_.notify_all();
+    }
+
+    std::mutex mutex_;
+    std::condition_variable turn_;
+    Sha256 digest_;  // of the features below next_; only the one whose turn it is touches it
+    std::size_t next_ = 0;
+    std::size_t first_failed_ = SIZE_MAX;
+    std::optional<Failure> failure_;
+    std::exception_ptr thrown_;
+};
+
+/// What one worker needs for a feature.
+struct Desk {
+    std::vector<double> column;
+    std::vector<std::uint8_t> bytes;
+};
+
+}  // namespace
 
 Outcome<void> check_rows(Rows rows, const protocol::ModelDescription& model) {
     if (noise_floor(model.encryption.poly_modulus_degree, model.encryption.scale) > 1)
@@ -35,40 +152,40 @@ Outcome<void> check_rows(Rows rows, const protocol::ModelDescription& model) {
 }
 
 Outcome<EncryptedBatch> encrypt_batch(const keys::Session& session, const protocol::ModelDescription& model, Rows rows,
-                                      protocol::Encoding encoding) {
-    EncryptedBatch batch;
-    batch.body = R"({"model_id":")" + model.model_id + R"(","version":")" + model.version + R"(","batch_size":)" +
-                 std::to_string(rows.size()) + R"(,"inputs":[)";
-    const std::string before = R"({"encoding":")" + std::string(protocol::name(encoding)) + R"(","payload":")";
-    constexpr std::string_view after = "\"}";
+                                      protocol::Encoding encoding, WorkerPool& workers) {
+    const std::size_t bytes = session.encrypted_size();
+    const Layout layout(model, rows.size(), encoding, bytes);
+    if (layout.size() > max_request_bytes)
+        return invalid_argument("one request for the model " + model.model_id + " would have " +
+                                std::to_string(layout.size() >> 20) + " MiB; this client sends at most " +
+                                std::to_string(max_request_bytes >> 20));
+    TextBuffer body(layout.size());
+    layout.write_frame(body.data());
 
-    Sha256 digest;
-    std::vector<double> column(rows.size());
-    for (std::size_t feature = 0; feature < model.input_dimension; ++feature) {
-        for (std::size_t i = 0; i < rows.size(); ++i) column[i] = rows[i][feature];
-        const auto bytes = session.encrypt(column, model.encryption.scale);
-        if (!bytes) return Failure{ErrorKind::Crypto, bytes.error().message};
-        digest.update(*bytes);
-
-        if (feature == 0) {  // all have one length: the body is taken in one piece
-            const std::size_t input =
-                before.size() + protocol::encoded_size(encoding, bytes->size()) + after.size() + 1;
-            const std::size_t whole = batch.body.size() + model.input_dimension * input + 2;
-            if (whole > max_request_bytes)
-                return invalid_argument("one request for the model " + model.model_id + " would have " +
-                                        std::to_string(whole >> 20) + " MiB; this client sends at most " +
-                                        std::to_string(max_request_bytes >> 20));
-            batch.body.reserve(whole);
-        } else {
-            batch.body += ',';
+    InOrder order;
+    std::vector<Desk> desks(std::min(workers.threads(), model.input_dimension));
+    const auto encrypt = [&](std::size_t feature, Desk& desk) -> Outcome<void> {
+        desk.column.resize(rows.size());
+        desk.bytes.resize(bytes);
+        for (std::size_t i = 0; i < rows.size(); ++i) desk.column[i] = rows[i][feature];
+        const auto encrypted = session.encrypt(desk.column, model.encryption.scale, desk.bytes);
+        if (!encrypted) return Failure{ErrorKind::Crypto, encrypted.error().message};
+        write_encoded(body.data() + layout.payload_at(feature), encoding, desk.bytes);
+        return {};
+    };
+    workers.run(model.input_dimension, [&](std::size_t feature, std::size_t worker) {
+        if (order.is_in_vain(feature)) return;
+        try {
+            Desk& desk = desks[worker];
+            if (const auto done = encrypt(feature, desk); !done) return order.fail(feature, done.error());
+            order.add(feature, desk.bytes);
+        } catch (...) {
+            order.fail(feature, std::current_exception());
         }
-        batch.body += before;
-        protocol::append_encoded(batch.body, encoding, *bytes);
-        batch.body += after;
-    }
-    batch.body += "]}";
-    batch.digest = digest.hex_digest();
-    return batch;
+    });
+    auto digest = order.finish();
+    if (!digest) return digest.error();
+    return EncryptedBatch{std::move(body), *std::move(digest)};
 }
 
 }  // namespace einfer::client

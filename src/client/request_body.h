@@ -2,13 +2,16 @@
 #pragma once
 
 #include "client/failure.h"
+#include "client/worker_pool.h"
 #include "keys/session.h"
 #include "protocol/model.h"
 #include "protocol/payload.h"
 
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace einfer::client {
 
@@ -23,14 +26,28 @@ inline constexpr std::size_t max_request_bytes = std::size_t{2} << 30;
 /// large to be encrypted. Rows are named by their index from 0.
 [[nodiscard]] Outcome<void> check_rows(Rows rows, const protocol::ModelDescription& model);
 
+/// Text of a known length that is written in pieces, each at its place: not filled with anything before.
+class TextBuffer {
+public:
+    explicit TextBuffer(std::size_t size) : text_(std::make_unique_for_overwrite<char[]>(size)), size_(size) {}
+    [[nodiscard]] char* data() { return text_.get(); }
+    [[nodiscard]] std::size_t size() const { return size_; }
+    [[nodiscard]] std::string_view view() const { return {text_.get(), size_}; }
+
+private:
+    std::unique_ptr<char[]> text_;
+    std::size_t size_;
+};
+
 struct EncryptedBatch {
-    std::string body;
+    TextBuffer body;
     std::string digest;  ///< SHA-256 over the SEAL bytes of all inputs in order, 64 hex digits
 };
 
-/// `rows` have passed check_rows(), and are at most the model's max_batch_size.
+/// `rows` have passed check_rows(), and are at most the model's max_batch_size. The features are shared out among the
+/// `workers`; a failure is that of the first feature that fails.
 [[nodiscard]] Outcome<EncryptedBatch> encrypt_batch(const keys::Session& session,
                                                     const protocol::ModelDescription& model, Rows rows,
-                                                    protocol::Encoding encoding);
+                                                    protocol::Encoding encoding, WorkerPool& workers);
 
 }  // namespace einfer::client

@@ -41,13 +41,39 @@ Error too_large() {
     return {ErrorCode::Internal, "encryption failed: a value is too large for the model's parameters"};
 }
 
+/// Whether this thread is encrypting.
+thread_local bool encrypting = false;
+
+/// While a thread encrypts, SEAL's default pool is the thread's own. SEAL's shared pools do not survive an allocation
+/// that fails: MemoryPoolHeadMT::get() throws with its spin lock held, and the next thread that wants it spins for ever
+/// (4.1.2). Some of what encrypting makes cannot be given a pool, so that SEAL has to be told in this way. Nothing of
+/// it leaves the thread: results are copied.
+class OwnPoolWhileEncrypting final : public seal::MMProf {
+public:
+    seal::MemoryPoolHandle get_pool(seal::mm_prof_opt_t) override {
+        return encrypting ? seal::MemoryPoolHandle::ThreadLocal() : seal::MemoryPoolHandle::Global();
+    }
+};
+
+/// Before there are threads: SEAL reads its profile without a lock.
+[[maybe_unused]] const auto replaced_profile =
+    seal::MemoryManager::SwitchProfile(std::make_unique<OwnPoolWhileEncrypting>());
+
+class Encrypting {
+public:
+    Encrypting() { encrypting = true; }
+    ~Encrypting() { encrypting = false; }
+    Encrypting(const Encrypting&) = delete;
+    Encrypting& operator=(const Encrypting&) = delete;
+};
+
+/// False when it has another size.
 template <class Serializable>
-std::vector<std::uint8_t> bytes_of(const Serializable& object) {
-    std::vector<std::uint8_t> bytes(static_cast<std::size_t>(object.save_size(seal::compr_mode_type::none)));
-    const auto written =
-        object.save(reinterpret_cast<seal::seal_byte*>(bytes.data()), bytes.size(), seal::compr_mode_type::none);
-    bytes.resize(static_cast<std::size_t>(written));
-    return bytes;
+bool write(const Serializable& object, std::span<std::uint8_t> bytes) {
+    constexpr auto plain = seal::compr_mode_type::none;
+    const auto size = static_cast<std::streamoff>(bytes.size());
+    return object.save_size(plain) == size &&
+           object.save(reinterpret_cast<seal::seal_byte*>(bytes.data()), bytes.size(), plain) == size;
 }
 
 }  // namespace
@@ -65,19 +91,39 @@ Result<Session> Session::create(he::Context context, EncryptionMode mode) try {
 
 const he::Context& Session::context() const { return impl_->context; }
 
-Result<std::vector<std::uint8_t>> Session::encrypt(std::span<const double> values, double scale) const try {
+std::size_t Session::encrypted_size() const {
+    const std::size_t degree = context().poly_modulus_degree(), primes = context().data_prime_count();
+    if (impl_->mode == EncryptionMode::PublicKey) return wire::serialized_size(2, degree, primes);
+    const auto seed = seal::UniformRandomGeneratorInfo::SaveSize(seal::compr_mode_type::none);
+    return wire::serialized_size(1, degree, primes) + static_cast<std::size_t>(seed);
+}
+
+Result<void> Session::encrypt(std::span<const double> values, double scale, std::span<std::uint8_t> bytes) const try {
     const bool fit = std::all_of(values.begin(), values.end(), [scale](double value) {
         return std::abs(value) * scale < beyond_any_modulus;  // false for NaN
     });
     if (!fit) return too_large();
+    const Encrypting scope;
     seal::Plaintext plain;
     impl_->encoder.encode(std::vector<double>(values.begin(), values.end()), scale, plain);
-    if (impl_->mode == EncryptionMode::Symmetric) return bytes_of(impl_->encryptor.encrypt_symmetric(plain));
-    seal::Ciphertext ciphertext;
-    impl_->encryptor.encrypt(plain, ciphertext);
-    return bytes_of(ciphertext);
+    bool written = false;
+    if (impl_->mode == EncryptionMode::Symmetric) {
+        written = write(impl_->encryptor.encrypt_symmetric(plain), bytes);
+    } else {
+        seal::Ciphertext ciphertext;
+        impl_->encryptor.encrypt(plain, ciphertext);
+        written = write(ciphertext, bytes);
+    }
+    if (!written) return Error{ErrorCode::Internal, "encryption failed: a ciphertext has an unexpected size"};
+    return {};
 } catch (const std::exception&) {
     return too_large();
+}
+
+Result<std::vector<std::uint8_t>> Session::encrypt(std::span<const double> values, double scale) const {
+    std::vector<std::uint8_t> bytes(encrypted_size());
+    if (const auto encrypted = encrypt(values, scale, bytes); !encrypted) return encrypted.error();
+    return bytes;
 }
 
 Result<std::vector<double>> Session::decrypt(const he::Ciphertext& ciphertext, std::size_t count) const try {

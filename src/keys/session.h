@@ -15,7 +15,8 @@ enum class EncryptionMode {
     PublicKey,
 };
 
-/// One fresh secret key, for one session, in memory only; SEAL wipes it on destruction.
+/// One fresh secret key, for one session, in memory only; SEAL wipes it on destruction. Its const members may be called
+/// from several threads at once.
 class Session {
 public:
     /// INTERNAL when SEAL cannot make keys.
@@ -26,9 +27,14 @@ public:
 
     [[nodiscard]] const he::Context& context() const;
 
+    /// Bytes of every ciphertext that this session encrypts.
+    [[nodiscard]] std::size_t encrypted_size() const;
+
     /// Encodes `values` into the first slots (the rest are zero) at `scale`, encrypts at the first data level and
-    /// serializes, uncompressed, in SEAL's own minor version. At most N/2 values; INTERNAL when one is not finite or
-    /// does not fit the modulus.
+    /// serializes, uncompressed, in SEAL's own minor version, into `bytes`: exactly encrypted_size() of them. At most
+    /// N/2 values; INTERNAL when one is not finite or does not fit the modulus.
+    [[nodiscard]] Result<void> encrypt(std::span<const double> values, double scale,
+                                       std::span<std::uint8_t> bytes) const;
     [[nodiscard]] Result<std::vector<std::uint8_t>> encrypt(std::span<const double> values, double scale) const;
 
     /// The first `count` slots. The ciphertext must have passed wire::check_ciphertext for its level.

@@ -1,4 +1,5 @@
 // Hex, SHA-256, times, identifiers.
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/ids.h"
@@ -42,6 +43,38 @@ TEST(Hex, EveryByteIsTwoLowerCaseDigits) {
     EXPECT_EQ(text, "0x" + expected);
     append_hex(text, {});
     EXPECT_EQ(text, "0x" + expected);
+}
+
+TEST(Hex, LengthAndPlaceDoNotMatter) {  // of vector code and what is left over
+    std::vector<std::uint8_t> bytes;
+    for (int i = 0; i < 300; ++i) bytes.push_back(static_cast<std::uint8_t>(i * 37 + i / 256));
+    for (std::size_t from = 0; from < 20; ++from)
+        for (std::size_t count = 0; from + count <= bytes.size(); ++count) {
+            const auto part = std::span(bytes).subspan(from, count);
+            std::string text(2 * count + 2, '#'), expected = "#";
+            write_hex(text.data() + 1, part);
+            for (const std::uint8_t byte : part) {
+                expected += "0123456789abcdef"[byte >> 4];
+                expected += "0123456789abcdef"[byte & 15];
+            }
+            EXPECT_EQ(text, expected + '#');
+        }
+}
+
+TEST(Base64, TestVectors) {  // RFC 4648 §10
+    const auto base64 = [](std::string_view bytes) {
+        std::string text((bytes.size() + 2) / 3 * 4 + 1, '#');
+        write_base64(text.data(), bytes_of(bytes));
+        return text;
+    };
+    EXPECT_EQ(base64(""), "#");
+    EXPECT_EQ(base64("f"), "Zg==#");
+    EXPECT_EQ(base64("fo"), "Zm8=#");
+    EXPECT_EQ(base64("foo"), "Zm9v#");
+    EXPECT_EQ(base64("foob"), "Zm9vYg==#");
+    EXPECT_EQ(base64("fooba"), "Zm9vYmE=#");
+    EXPECT_EQ(base64("foobar"), "Zm9vYmFy#");
+    EXPECT_EQ(base64("\xff\xef\xbe\xfb\xf0"), "/++++/A=#");
 }
 
 TEST(Sha256, KnownAnswers) {  // FIPS 180-2, appendix B, and the empty message

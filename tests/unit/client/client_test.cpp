@@ -11,6 +11,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace {
 
@@ -98,6 +99,16 @@ TEST(Client, TakesRowsInOnePieceAndSmallerBatches) {
               ErrorKind::InvalidArgument);
     EXPECT_EQ(error_of([&] { static_cast<void>(client.infer("small_linear", "", flat, 0)); }).kind(),
               ErrorKind::InvalidArgument);
+}
+
+TEST(Client, EncryptsOnAnyNumberOfThreads) {
+    const EvaluatingServer server;
+    for (const std::size_t threads : {0, 1, 2, 1000000}) {
+        einfer::Client client({.server = server.url(), .threads = threads});
+        expect_right(server, client.infer("small_linear", "", rows));
+        einfer::Client moved = std::move(client);
+        expect_right(server, moved.infer("small_linear", "", rows));
+    }
 }
 
 TEST(Client, PollsWhenTheServerDoesNotWait) {

@@ -8,6 +8,8 @@
 
 #include <cmath>
 #include <limits>
+#include <thread>
+#include <vector>
 
 namespace einfer::test {
 namespace {
@@ -49,6 +51,27 @@ TEST_P(SessionTest, SizesAreExact) {
         EXPECT_EQ(size, full);
     else
         EXPECT_EQ(size, wire::serialized_size(1, 4096, 2) + 81);
+    EXPECT_EQ(session.encrypted_size(), size);
+    for (const std::size_t other : {std::size_t{0}, size - 1, size + 1}) {
+        std::vector<std::uint8_t> bytes(other);
+        EXPECT_FALSE(session.encrypt(std::vector<double>{1}, scale, bytes));
+    }
+}
+
+TEST_P(SessionTest, ThreadsMayEncryptAtTheSameTime) {
+    const keys::Session session = make_session(context, GetParam());
+    std::vector<std::vector<std::uint8_t>> encrypted(12, std::vector<std::uint8_t>(session.encrypted_size()));
+    std::vector<std::thread> threads;
+    for (std::size_t t = 0; t < 3; ++t)
+        threads.emplace_back([&, t] {
+            for (std::size_t i = t; i < encrypted.size(); i += 3)
+                EXPECT_TRUE(session.encrypt(std::vector{static_cast<double>(i)}, scale, encrypted[i]));
+        });
+    for (std::thread& thread : threads) thread.join();
+    for (std::size_t i = 0; i < encrypted.size(); ++i) {  // after the threads: nothing of theirs is needed
+        const auto decrypted = session.decrypt(expand(parse(encrypted[i], context), context), 1);
+        EXPECT_NEAR(decrypted->front(), static_cast<double>(i), 1e-4);
+    }
 }
 
 TEST_P(SessionTest, EncryptionIsProbabilistic) {
