@@ -5,7 +5,7 @@ VENV := build/venv
 JOBS ?= $(shell nproc)
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test test-unit test-python test-asan test-tsan test-long soak fuzz coverage conformance install format clean
+.PHONY: help deps build demo test test-unit test-python test-asan test-tsan test-long soak bench bench-concrete fuzz coverage conformance install format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,6 +38,32 @@ test-long: build $(VENV)/.complete ## kills, faults, crowds and sanitizers under
 
 soak: build $(VENV)/.complete ## half an hour of honest and hostile traffic; fails when memory, descriptors or the disk grow
 	@$(VENV)/bin/python scripts/soak.py --output build/soak.json
+
+BENCH_VENV := build/bench-venv
+CONCRETE_VENV := build/bench-concrete-venv
+BENCH_ARGS ?=
+
+bench: deps $(BUILD)/build.ninja $(BENCH_VENV)/.complete bench-concrete ## measure against targets and peers; writes docs/benchmarks.md (CONCRETE=no: without Concrete ML)
+	@scripts/install-packages.sh bench
+	@cmake --preset release -B $(BUILD) -DEINFER_BENCH=ON > build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
+	@cmake --build $(BUILD) --parallel $(JOBS) --target einfer-server einfer-bench
+	@$(BENCH_VENV)/bin/python bench/run.py --build $(BUILD) $(BENCH_ARGS)
+
+# A peer that cannot be installed is missing from the results and breaks nothing: 2.7 GB, 6.3 GB on disk.
+CONCRETE ?= yes
+bench-concrete: bench/requirements-concrete.txt
+	@if [ "$(CONCRETE)" = yes ] && ! [ $(CONCRETE_VENV)/.complete -nt $< ]; then \
+	  echo "Installing Concrete ML, a peer…"; mkdir -p build; \
+	  { python3 -m venv $(CONCRETE_VENV) && \
+	    $(CONCRETE_VENV)/bin/python -m pip install --quiet --no-cache-dir --disable-pip-version-check -r $< && \
+	    touch $(CONCRETE_VENV)/.complete; } > build/bench-concrete.log 2>&1 || echo "It cannot be installed: build/bench-concrete.log"; \
+	fi
+
+$(BENCH_VENV)/.complete: bench/requirements.txt
+	@echo "Installing the Python packages of the benchmarks…"
+	@python3 -m venv $(BENCH_VENV)
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 test-asan: deps ## the unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@scripts/run-tests.sh asan-ubsan
@@ -82,4 +108,4 @@ format: ## clang-format everything
 	@git ls-files '*.cpp' '*.h' | xargs clang-format -i
 
 clean: ## remove what was built, but not SEAL and the Python packages
-	@rm -rf $(filter-out build/deps $(VENV),$(wildcard build/*))
+	@rm -rf $(filter-out build/deps $(VENV) $(BENCH_VENV) $(CONCRETE_VENV),$(wildcard build/*))

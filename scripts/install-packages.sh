@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that building and testing need; does nothing when all are there. With the argument `fuzz`
-# those of fuzzing and coverage instead: clang 16, for Debian's default clang 14 cannot compile libstdc++'s coroutines.
+# those of fuzzing and coverage instead: clang 16, for Debian's default clang 14 cannot compile libstdc++'s coroutines. With
+# `bench` those of the benchmarks.
 set -euo pipefail
 
 packages=(
@@ -11,6 +12,7 @@ packages=(
   python3 python3-pip python3-venv python3-yaml
 )
 [ "${1:-}" != fuzz ] || packages=(clang-16 libclang-rt-16-dev llvm-16)
+[ "${1:-}" != bench ] || packages=(libbenchmark-dev)
 
 missing=()
 for package in "${packages[@]}"; do

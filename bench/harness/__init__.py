@@ -1,0 +1,1 @@
+"""What bench/run.py is made of; bench/README.md says which file is what."""
