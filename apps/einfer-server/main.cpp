@@ -48,7 +48,16 @@ void log_job(AuditLog& audit, einfer::jobs::Event event, const einfer::jobs::Job
                                      {"model", job.submission.model_id + '@' + job.submission.model_version},
                                      {"batch_size", job.submission.batch_size},
                                      {"attempt", job.attempt}};
-    log_event(LogLevel::Info, name(event), fields);
+    boost::json::object line = fields;
+    const auto add = [&line](const char* what, const einfer::jobs::Durations::Spent& spent) {
+        if (spent) line.emplace(what, einfer::server::microseconds(*spent));
+    };
+    add("store_us", job.durations.store);
+    add("queue_us", job.durations.queue);
+    add("evaluate_us", job.durations.evaluate);
+    add("serialise_us", job.durations.serialise);
+    add("total_us", job.durations.total);
+    log_event(LogLevel::Info, name(event), line);
     audit.record(name(event), fields);
 }
 

@@ -25,18 +25,11 @@ constexpr std::size_t input_head_bytes = 8;
 
 std::size_t polynomial_bytes(std::size_t kept_primes, std::size_t degree) { return 8 * kept_primes * degree; }
 
-/// Writes into bytes of the right size.
-class Writer {
-public:
-    explicit Writer(std::uint8_t* to) : to_(to) {}
-    void write(const void* data, std::size_t size) {
-        std::memcpy(to_, data, size);
-        to_ += size;
-    }
-
-private:
-    std::uint8_t* to_;
-};
+/// Appends rather than fills in: memory is then written once, not cleared first.
+void append(std::vector<std::uint8_t>& bytes, const void* data, std::size_t size) {
+    const auto* const from = static_cast<const std::uint8_t*>(data);
+    bytes.insert(bytes.end(), from, from + size);
+}
 
 Error corrupt() { return {ErrorCode::Internal, "the stored inputs do not fit the model"}; }
 
@@ -96,24 +89,24 @@ std::size_t packed_size(std::span<const wire::Ciphertext> inputs, std::size_t ke
 }
 
 std::vector<std::uint8_t> pack_inputs(std::span<const wire::Ciphertext> inputs, std::size_t kept_primes) {
-    std::vector<std::uint8_t> bytes(packed_size(inputs, kept_primes));
-    Writer writer(bytes.data());
+    std::vector<std::uint8_t> bytes;
+    bytes.reserve(packed_size(inputs, kept_primes));
     Head head{.inputs = static_cast<std::uint32_t>(inputs.size()), .kept_primes = kept_primes};
     if (!inputs.empty()) {
         head.scale = inputs.front().scale;
         head.parms_id = inputs.front().parms_id;
     }
-    writer.write(&head, sizeof head);
+    append(bytes, &head, sizeof head);
     for (const wire::Ciphertext& input : inputs) {
         const std::uint8_t input_head[input_head_bytes] = {input.seed ? input.seed->generator : std::uint8_t{0}};
-        writer.write(input_head, sizeof input_head);
+        append(bytes, input_head, sizeof input_head);
         const std::size_t polynomial = polynomial_bytes(kept_primes, input.poly_modulus_degree);
         const std::uint64_t* words = input.words.data();
-        writer.write(words, polynomial);
+        append(bytes, words, polynomial);
         if (input.seed)
-            writer.write(input.seed->bytes.data(), input.seed->bytes.size());
+            append(bytes, input.seed->bytes.data(), input.seed->bytes.size());
         else
-            writer.write(words + input.coeff_modulus_size * input.poly_modulus_degree, polynomial);
+            append(bytes, words + input.stored_primes * input.poly_modulus_degree, polynomial);
     }
     return bytes;
 }

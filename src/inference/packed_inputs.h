@@ -11,7 +11,8 @@
 
 namespace einfer::inference {
 
-/// `inputs` passed wire::check_ciphertext at the context's first data level, and have one scale.
+/// `inputs` passed wire::check_ciphertext at the context's first data level, and have one scale. Each has the
+/// words of `kept_primes` primes at least.
 [[nodiscard]] std::vector<std::uint8_t> pack_inputs(std::span<const wire::Ciphertext> inputs, std::size_t kept_primes);
 
 /// Bytes that pack_inputs() takes for `inputs`.

@@ -1,6 +1,6 @@
 #include "jobs/checksum.h"
 
-#include <zlib.h>
+#include "jobs/crc32.h"
 
 #include <bit>
 #include <cmath>
@@ -8,8 +8,7 @@
 namespace einfer::jobs {
 
 void Checksum::append(const void* data, std::size_t size) {
-    // zlib reads a null pointer as "begin anew".
-    if (size != 0) value_ = static_cast<std::uint32_t>(crc32_z(value_, static_cast<const Bytef*>(data), size));
+    value_ = crc32_of(value_, static_cast<const std::uint8_t*>(data), size);
 }
 
 Checksum& Checksum::add(std::int64_t number) {

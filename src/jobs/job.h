@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -33,6 +34,16 @@ struct Quota {
                                          ///< and results of finished ones
 };
 
+/// How long the steps of a job took, by a monotonic clock. What was not done in this process is absent. Not stored.
+struct Durations {
+    using Spent = std::optional<std::chrono::nanoseconds>;
+    Spent store{};      ///< submit() until it was on disk
+    Spent queue{};      ///< on disk until its evaluation began
+    Spent evaluate{};   ///< the latest attempt's, as its Outcome says
+    Spent serialise{};  ///< likewise
+    Spent total{};      ///< Submission::received_at until its final state was on disk
+};
+
 /// A request as admitted: what must be on disk before it is acknowledged.
 struct Submission {
     std::string id;  ///< base/ids.h random_id()
@@ -49,6 +60,8 @@ struct Submission {
     /// Names the job among its tenant's, as long as the store knows the job at all; empty: none. At most 255 bytes.
     std::string idempotency_key{};
     Quota quota{};  ///< at the time of the request; not stored
+    /// When the request had arrived; for Durations. Not stored.
+    std::optional<std::chrono::steady_clock::time_point> received_at{};
     /// Why the caller refuses the job, if it does: then only a repetition of an earlier one is answered. Not stored.
     std::optional<Error> refusal{};
 };
@@ -63,6 +76,8 @@ struct Outcome {
     Bytes result;            ///< SEAL bytes; empty when failed
     double error_bound = 0;  ///< of a decrypted slot
     std::optional<Error> error;
+    Durations::Spent evaluate{};   ///< what the evaluation itself took; not stored
+    Durations::Spent serialise{};  ///< and making bytes of its result
 };
 
 /// A job as stored, without its input bytes.
@@ -74,6 +89,7 @@ struct Job {
     std::optional<UnixMillis> started_at;
     std::optional<UnixMillis> finished_at;
     std::optional<Outcome> outcome;  ///< set iff completed or failed
+    Durations durations{};           ///< for who observes the job's events
 };
 
 }  // namespace einfer::jobs

@@ -18,7 +18,10 @@ struct Ready {
     std::shared_ptr<const Bytes> inputs{};  ///< null: in the store
     bool claimed = false;                   ///< `attempt` is under way: stored as running
     bool suspect = false;                   ///< was running when the process died
-    std::list<Ready> behind{};              ///< the queue's own: what waits behind this job, of the same tenant
+    std::optional<std::chrono::steady_clock::time_point> received_at{};
+    std::optional<std::chrono::steady_clock::time_point> accepted_at{};  ///< on disk; not of an earlier process
+    Durations durations{};
+    std::list<Ready> behind{};  ///< the queue's own: what waits behind this job, of the same tenant
 };
 
 /// The tenants that have a job waiting are served in turn, and the jobs of one tenant first in, first out: however many

@@ -15,6 +15,7 @@ namespace {
 using Fate = StoreThread::Fate;
 using Done = std::function<void(Result<Accepted>)>;
 using Written = SqliteStore::Written;
+using std::chrono::steady_clock;
 
 Error internal(const char* message) { return {ErrorCode::Internal, message}; }
 Error shutting_down() { return {ErrorCode::ShuttingDown, "the server is shutting down"}; }
@@ -69,17 +70,18 @@ public:
 
 private:
     void look_up(SqliteStore::Insert insert, Done done);
-    void inserted(Submission submission, ReadyQueue::Node& node, Result<Accepted> result, const Done& done);
+    void inserted(Submission submission, ReadyQueue::Node& node, steady_clock::time_point submitted,
+                  Result<Accepted> result, const Done& done);
     void work();
     void run(Ready& job);
     bool claim(Ready& job);
     std::optional<Outcome> evaluate(Ready& job);
-    void conclude(const Ready& job, Outcome outcome);
+    void conclude(Ready& job, Outcome outcome);
     template <class Read>
     auto read_patiently(Read read) -> decltype(read());
     void stop_threads();
     void observe(Event event, const Job& job) const;
-    void observe_stored(Event event, const std::string& id) const;
+    void observe_stored(Event event, const std::string& id, const Durations& durations = {}) const;
 
     const std::unique_ptr<SqliteStore> store_;
     const Evaluate evaluate_;
@@ -130,7 +132,7 @@ Result<void> JobService::Impl::submit(Submission submission, Done done) {
     const Quota quota = submission.quota;
     const std::optional<Error> refusal = submission.refusal;
     ReadyQueue::Node node;
-    node.push_back({.id = id, .tenant = tenant, .inputs = submission.inputs});
+    node.push_back({.id = id, .tenant = tenant, .inputs = submission.inputs, .received_at = submission.received_at});
     Submission observed = submission;
     observed.inputs = nullptr;
     SqliteStore::Insert insert{std::move(submission), false, options_.max_stored_bytes};
@@ -158,9 +160,9 @@ Result<void> JobService::Impl::submit(Submission submission, Done done) {
         admitted = true;
         writer_.insert(std::move(insert),
                        [this, observed = std::move(observed), node = std::move(node), own = Accepted{id},
-                        done = std::move(done)](Result<Written> written) mutable {
+                        submitted = steady_clock::now(), done = std::move(done)](Result<Written> written) mutable {
                            auto result = accepted(std::move(own), std::move(written));
-                           inserted(std::move(observed), node, std::move(result), done);
+                           inserted(std::move(observed), node, submitted, std::move(result), done);
                        });
     } catch (const std::bad_alloc&) {
         if (admitted) unfinished_.forget(id);
@@ -185,13 +187,17 @@ void JobService::Impl::look_up(SqliteStore::Insert insert, Done done) {
 }
 
 // On the store thread.
-void JobService::Impl::inserted(Submission submission, ReadyQueue::Node& node, Result<Accepted> result,
-                                const Done& done) {
+void JobService::Impl::inserted(Submission submission, ReadyQueue::Node& node, steady_clock::time_point submitted,
+                                Result<Accepted> result, const Done& done) {
+    const auto now = steady_clock::now();
+    node.front().accepted_at = now;
+    node.front().durations.store = now - submitted;
     const bool added = result && !result->repeated;
     if (added && options_.observe) {
         Job job;
         job.submission = std::move(submission);
         job.created_at = clock_();
+        job.durations = node.front().durations;
         if (node.front().claimed) {
             job.state = State::Running;
             job.attempt = 1;
@@ -281,6 +287,7 @@ std::optional<Outcome> JobService::Impl::evaluate(Ready& job) {
         return failure("the job could not be read");
     }
     observe(Event::Started, *stored);
+    if (job.accepted_at) job.durations.queue = steady_clock::now() - *job.accepted_at;
     try {
         return evaluate_(*stored, **inputs);
     } catch (const std::bad_alloc&) {
@@ -290,7 +297,9 @@ std::optional<Outcome> JobService::Impl::evaluate(Ready& job) {
     }
 }
 
-void JobService::Impl::conclude(const Ready& job, Outcome outcome) {
+void JobService::Impl::conclude(Ready& job, Outcome outcome) {
+    job.durations.evaluate = outcome.evaluate;
+    job.durations.serialise = outcome.serialise;
     Event event = outcome.error ? Event::Failed : Event::Completed;
     Fate fate = writer_.settle(SqliteStore::Finish{job.id, job.attempt, std::move(outcome)});
     if (fate == Fate::Refused && event == Event::Completed) {
@@ -299,7 +308,8 @@ void JobService::Impl::conclude(const Ready& job, Outcome outcome) {
         fate = writer_.settle(SqliteStore::Finish{job.id, job.attempt, failure("the result could not be stored")});
     }
     if (fate == Fate::Abandoned) return;
-    if (fate == Fate::Written) observe_stored(event, job.id);
+    if (job.received_at) job.durations.total = steady_clock::now() - *job.received_at;
+    if (fate == Fate::Written) observe_stored(event, job.id, job.durations);
     unfinished_.forget(job.id);
 }
 
@@ -324,9 +334,12 @@ void JobService::Impl::observe(Event event, const Job& job) const {
     }
 }
 
-void JobService::Impl::observe_stored(Event event, const std::string& id) const {
+void JobService::Impl::observe_stored(Event event, const std::string& id, const Durations& durations) const {
     if (!options_.observe) return;
-    if (const auto job = store_->load(id)) observe(event, *job);
+    auto job = store_->load(id);
+    if (!job) return;
+    job->durations = durations;
+    observe(event, *job);
 }
 
 JobService::JobService(std::unique_ptr<SqliteStore> store, Evaluate evaluate, ServiceOptions options, Clock clock)

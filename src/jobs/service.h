@@ -14,7 +14,8 @@ namespace einfer::jobs {
 
 /// What happens to a job, for the server's log.
 enum class Event { Accepted, Recovered, Started, Completed, Failed };
-/// Is told of an event after it is on disk, with the job as it is then, without bytes. Called from any thread; quick.
+/// Is told of an event after it is on disk, with the job as it is then, without bytes, and how long it took to there.
+/// Called from any thread; quick.
 using Observe = std::function<void(Event event, const Job& job)>;
 
 struct ServiceOptions {

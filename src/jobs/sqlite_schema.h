@@ -12,9 +12,12 @@ inline constexpr int schema_version = 2;
 /// How long a write waits for another process that holds the database, a backup for one.
 inline constexpr int busy_timeout_ms = 2000;
 
-/// The log is folded into the database file when it has this many pages: 32 MiB, a dozen jobs, not every second job as
-/// SQLite's default of 1000 small pages would have it.
-inline constexpr int log_pages_to_fold = 2048;
+/// The log is folded into the database file when it has so many pages and no write waits: 16 MiB, half a dozen jobs,
+/// not every second job as SQLite's default of 1000 small pages would have it.
+inline constexpr int log_pages_to_fold = 1024;
+
+/// A log of so many pages, 32 MiB, is folded within the next write, which has to wait for it.
+inline constexpr int most_log_pages = 2 * log_pages_to_fold;
 
 /// Pages the file may keep free for the next inputs before expiry gives space back to the file system.
 inline constexpr std::int64_t kept_free_pages = 1024;

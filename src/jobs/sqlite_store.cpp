@@ -156,6 +156,16 @@ public:
         });
     }
 
+    bool wants_folding() {
+        const auto lock = write_lock();
+        return log_pages_ >= log_pages_to_fold;
+    }
+
+    void fold() {
+        const auto lock = write_lock();
+        if (log_pages_ >= log_pages_to_fold) fold_log();
+    }
+
     std::string last_diagnostic() const {
         const std::scoped_lock lock(diagnostic_mutex_);
         return diagnostic_;
@@ -306,7 +316,7 @@ private:
             if ((failure.code & 0xff) == SQLITE_FULL) (void)writer_.checkpoint(SQLITE_CHECKPOINT_PASSIVE);
             throw;
         }
-        if (log_pages_ >= log_pages_to_fold) fold_log();
+        if (log_pages_ >= most_log_pages) fold_log();
     }
 
     static int note_log_size(void* pages, sqlite3*, const char*, int count) {
@@ -327,7 +337,7 @@ private:
         folded_.notify_all();
         // Another process may be reading as well, a backup for one: it is not waited for.
         sqlite3_busy_timeout(writer_.handle(), 0);
-        (void)writer_.checkpoint(SQLITE_CHECKPOINT_RESTART);
+        if (writer_.checkpoint(SQLITE_CHECKPOINT_RESTART) == SQLITE_OK) log_pages_ = 0;
         sqlite3_busy_timeout(writer_.handle(), busy_timeout_ms);
     }
 
@@ -396,6 +406,10 @@ Result<std::size_t> SqliteStore::expire(UnixMillis finished_before, UnixMillis f
 Result<SqliteStore::StoredBytes> SqliteStore::stored_bytes(std::string_view tenant) {
     return impl_->stored_bytes(tenant);
 }
+
+bool SqliteStore::wants_folding() const { return impl_->wants_folding(); }
+
+void SqliteStore::fold() { impl_->fold(); }
 
 std::string SqliteStore::last_diagnostic() const { return impl_->last_diagnostic(); }
 std::uint64_t SqliteStore::failures() const { return impl_->failures(); }

@@ -88,6 +88,12 @@ public:
     /// returns how many were touched. Then gives some of the file's free space back.
     Result<std::size_t> expire(UnixMillis finished_before, UnixMillis forget_before, std::size_t max_jobs);
 
+    /// Whether the write-ahead log has grown enough for its pages to be moved to the database file, and to do that:
+    /// tens of milliseconds of work, for a moment when no write waits. A log that is never folded like this is folded
+    /// within apply() when it is twice as long.
+    [[nodiscard]] bool wants_folding() const;
+    void fold();
+
     struct StoredBytes {
         std::uint64_t of_tenant = 0;
         std::uint64_t of_all = 0;

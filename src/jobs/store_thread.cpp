@@ -16,6 +16,10 @@ constexpr std::size_t batch_bytes = 32u << 20;
 constexpr std::chrono::milliseconds first_backoff{100};
 constexpr std::chrono::milliseconds last_backoff{2000};
 
+// So long without a write, and the log is folded. Writes that come meanwhile wait for it; those of a job that is being
+// evaluated should not.
+constexpr std::chrono::milliseconds quiet_time{5};
+
 // Results are megabytes: a step must not hold up the writes that wait.
 constexpr std::size_t expiry_step = 16;
 
@@ -122,6 +126,8 @@ void StoreThread::run() {
         if (!batch.empty()) commit(batch);
         if (!retries_.empty()) retry();
         if (steady_clock::now() >= expire_at_) expire();
+        if (!batch.empty() && store_.wants_folding()) fold_at_ = steady_clock::now() + quiet_time;
+        if (steady_clock::now() >= fold_at_) fold();
 
         const std::scoped_lock lock(mutex_);
         if (finishing_ && waiting_.empty() && retries_.empty()) return;
@@ -130,7 +136,7 @@ void StoreThread::run() {
 
 void StoreThread::wait_for_work(std::list<Pending>& batch) {
     std::unique_lock lock(mutex_);
-    const Time until = retries_.empty() ? expire_at_ : std::min(expire_at_, retry_at_);
+    const Time until = std::min({expire_at_, fold_at_, retries_.empty() ? Time::max() : retry_at_});
     wake_.wait_until(lock, until,
                      [this] { return !waiting_.empty() || finishing_ || (abandoning_ && !retries_.empty()); });
     std::size_t bytes = 0;
@@ -223,6 +229,11 @@ void StoreThread::expire() {
     // More of the same goes on at once, but after the writes that wait. A store that fails has until the next time.
     const bool more = touched && *touched >= expiry_step;
     expire_at_ = steady_clock::now() + (more ? std::chrono::milliseconds(0) : expiry_.interval);
+}
+
+void StoreThread::fold() {
+    fold_at_ = Time::max();
+    store_.fold();
 }
 
 void StoreThread::call(const Done& done, Result<SqliteStore::Written> result) {

@@ -61,6 +61,7 @@ private:
     void commit(std::list<Pending>& batch);
     void retry();
     void expire();
+    void fold();
     void refuse(std::list<Pending>& batch, const Error& error);
     static void call(const Done& done, Result<SqliteStore::Written> result);
 
@@ -81,6 +82,7 @@ private:
     std::chrono::milliseconds backoff_;
     Time retry_at_;
     Time expire_at_;
+    Time fold_at_ = Time::max();  ///< the store's log is to be folded, unless a write comes before
     ExpiryClock result_clock_;
     ExpiryClock tombstone_clock_;
 };

@@ -50,6 +50,18 @@ RequestLimits widen(RequestLimits limits, const protocol::ModelDescription& mode
     return limits;
 }
 
+void expect(std::vector<wire::Level>& levels, const ServedModel& model) {
+    const he::Context& context = *model.context;
+    const std::size_t primes = context.data_prime_count();
+    const wire::Level level{context.parms_id(primes), context.poly_modulus_degree(), context.level_primes(primes),
+                            model.plan.input_primes};
+    const auto known = std::ranges::find(levels, level.parms_id, &wire::Level::parms_id);
+    if (known == levels.end())
+        levels.push_back(level);
+    else
+        known->kept_primes = std::max(known->kept_primes, level.kept_primes);
+}
+
 }  // namespace
 
 boost::system::result<std::unique_ptr<Catalog>, registry::Fault> Catalog::load(const std::filesystem::path& directory) {
@@ -87,6 +99,7 @@ Result<void> Catalog::make_contexts(he::EvaluatorKind kind) {
         served->context = found->second.context;
         served->evaluator = found->second.evaluator;
     }
+    for (const auto& served : models_) expect(input_levels_, *served);
     ready_.store(true, std::memory_order_release);
     return {};
 }

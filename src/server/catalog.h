@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,11 +52,15 @@ public:
     [[nodiscard]] Result<const ServedModel*> find(std::string_view model_id, std::string_view version) const;
     [[nodiscard]] const std::vector<std::unique_ptr<ServedModel>>& models() const { return models_; }
     [[nodiscard]] const RequestLimits& limits() const { return limits_; }
+    /// The levels at which the models take ciphertexts, with as many kept primes as the most demanding plan has use
+    /// for. Empty before ready().
+    [[nodiscard]] std::span<const wire::Level> input_levels() const { return input_levels_; }
 
 private:
     Catalog() = default;
     std::vector<std::unique_ptr<ServedModel>> models_;
     RequestLimits limits_;
+    std::vector<wire::Level> input_levels_;
     std::atomic<bool> ready_{false};
 };
 

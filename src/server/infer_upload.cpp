@@ -24,12 +24,21 @@ InferUpload::InferUpload(const Catalog& catalog, MemoryBudget& budget)
               .max_words = catalog.limits().max_ciphertext_words,
               .min_size = 2,
               .max_size = 2,
+              .levels = catalog.input_levels(),
               .budget = &budget},
       envelope_(budget),
       parser_(std::in_place, catalog.limits().max_ciphertext_bytes, static_cast<protocol::PayloadSink&>(*this),
               &budget) {}
 
 void InferUpload::feed(std::string_view chunk) {
+    if (chunk.empty()) return;
+    last_piece_ = std::chrono::steady_clock::now();
+    if (first_piece_ == Time()) first_piece_ = last_piece_;
+    parse(chunk);
+    validating_ += std::chrono::steady_clock::now() - last_piece_;
+}
+
+void InferUpload::parse(std::string_view chunk) {
     if (!parser_) return;
     parser_->feed(chunk);
     if (envelope_.grow(parser_->envelope_memory() - envelope_.bytes())) return;
@@ -91,6 +100,13 @@ Result<std::vector<wire::Ciphertext>> InferUpload::take_ciphertexts(const Served
 }
 
 Result<jobs::Submission> InferUpload::finish(std::string tenant) {
+    const Time begun = std::chrono::steady_clock::now();
+    auto verdict = judge(std::move(tenant));
+    validating_ += std::chrono::steady_clock::now() - begun;
+    return verdict;
+}
+
+Result<jobs::Submission> InferUpload::judge(std::string tenant) {
     const Error no_memory{ErrorCode::Overloaded, "the server's memory budget is used up; try again later"};
     if (!parser_) return no_memory;
     const auto request = parser_->finish();
@@ -125,6 +141,7 @@ Result<jobs::Submission> InferUpload::finish(std::string tenant) {
     jobs::Submission submission;
     submission.id = random_id();
     submission.tenant = std::move(tenant);
+    submission.received_at = last_piece_;
     submission.model_id = request->model_id;
     submission.model_version = request->version;
     submission.encoding = protocol::name(request->encoding);

@@ -9,6 +9,7 @@
 #include "server/catalog.h"
 #include "wire/ciphertext.h"
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,7 +30,16 @@ public:
     /// After a good finish(): the rows that the ciphertexts can carry, whatever the request's batch_size says.
     [[nodiscard]] std::size_t row_capacity() const { return row_capacity_; }
 
+    /// From the first piece of the body to the last one.
+    [[nodiscard]] std::chrono::nanoseconds receive_time() const { return last_piece_ - first_piece_; }
+    /// Spent in feed() and finish().
+    [[nodiscard]] std::chrono::nanoseconds validate_time() const { return validating_; }
+
 private:
+    using Time = std::chrono::steady_clock::time_point;
+
+    void parse(std::string_view chunk);
+    [[nodiscard]] Result<jobs::Submission> judge(std::string tenant);
     void begin_input() override;
     void input_bytes(std::span<const std::uint8_t> bytes) override;
     void end_input() override;
@@ -42,6 +52,8 @@ private:
     std::vector<Result<wire::Ciphertext>> inputs_;
     bool refused_ = false;  // an input is bad: those behind it are not parsed
     std::size_t row_capacity_ = 0;
+    Time first_piece_{}, last_piece_{};
+    std::chrono::nanoseconds validating_{0};
     Sha256 digest_;  // over the bytes of all inputs in order
     Reservation envelope_;
     std::optional<protocol::InferRequestParser> parser_;  // none when there was no memory for more

@@ -18,7 +18,8 @@ Error context_unavailable() {
 }
 
 /// Inputs in, result bytes out; the request's SEAL version on them.
-Result<jobs::Bytes> compute(const ServedModel& model, std::uint8_t seal_minor, const jobs::Bytes& packed) {
+Result<jobs::Outcome> compute(const ServedModel& model, std::uint8_t seal_minor, const jobs::Bytes& packed) {
+    const auto begun = std::chrono::steady_clock::now();
     const he::Context& context = *model.context;
     const auto inputs = inference::unpack_inputs(packed, context, model.plan.input_primes, model.scale());
     if (!inputs) return inputs.error();
@@ -27,7 +28,9 @@ Result<jobs::Bytes> compute(const ServedModel& model, std::uint8_t seal_minor, c
     if (!result) return result.error();
     if (result->prime_count != model.plan.result_primes || result->size != model.plan.result_size)
         return Error{ErrorCode::Internal, "the evaluation did not follow its plan"};
-    return wire::write_ciphertext({
+    const auto evaluated = std::chrono::steady_clock::now();
+    jobs::Outcome outcome;
+    outcome.result = wire::write_ciphertext({
         .seal_minor = seal_minor,
         .parms_id = context.parms_id(result->prime_count),
         .size = result->size,
@@ -36,6 +39,10 @@ Result<jobs::Bytes> compute(const ServedModel& model, std::uint8_t seal_minor, c
         .scale = result->scale,
         .words = result->words,
     });
+    outcome.error_bound = model.plan.error_bound;
+    outcome.evaluate = evaluated - begun;
+    outcome.serialise = std::chrono::steady_clock::now() - evaluated;
+    return outcome;
 }
 
 protocol::JobMessage message_of(const jobs::Job& job) {
@@ -88,10 +95,16 @@ Result<std::unique_ptr<InferenceService>> InferenceService::create(std::unique_p
     if (!store)
         return Error{store.error().code, "data directory " + options.data.string() + ": " + store.error().message};
     std::unique_ptr<InferenceService> service(new InferenceService(std::move(catalog), std::move(options)));
+    jobs::ServiceOptions job_options = service->options_.jobs;
+    job_options.observe = [self = service.get(), observe = job_options.observe](jobs::Event event,
+                                                                                const jobs::Job& job) {
+        self->measure(event, job.durations);
+        if (observe) observe(event, job);
+    };
     service->jobs_ = std::make_unique<jobs::JobService>(
         *std::move(store),
         [self = service.get()](const jobs::Job& job, const jobs::Bytes& inputs) { return self->evaluate(job, inputs); },
-        service->options_.jobs, std::move(clock));
+        std::move(job_options), std::move(clock));
     return service;
 }
 
@@ -191,20 +204,23 @@ Result<std::string> InferenceService::infer_plain(std::string_view body) const {
 }
 
 jobs::Outcome InferenceService::evaluate(const jobs::Job& job, const jobs::Bytes& inputs) const {
-    jobs::Outcome outcome;
     const auto model = catalog_->find(job.submission.model_id, job.submission.model_version);
-    if (!model) {  // a restart with other models
-        outcome.error = Error{ErrorCode::Internal, "the model is no longer served"};
-        return outcome;
-    }
-    auto result = compute(**model, job.submission.seal_minor, inputs);
-    if (!result) {
-        outcome.error = result.error();
-        return outcome;
-    }
-    outcome.result = *std::move(result);
-    outcome.error_bound = (*model)->plan.error_bound;
-    return outcome;
+    // Without a model: a restart with other ones.
+    auto outcome = model ? compute(**model, job.submission.seal_minor, inputs)
+                         : Error{ErrorCode::Internal, "the model is no longer served"};
+    if (outcome) return *std::move(outcome);
+    jobs::Outcome failed;
+    failed.error = outcome.error();
+    return failed;
+}
+
+void InferenceService::measure(jobs::Event event, const jobs::Durations& spent) {
+    if (event == jobs::Event::Accepted) phases_.record(Phase::Store, spent.store);
+    if (event != jobs::Event::Completed) return;
+    phases_.record(Phase::Queue, spent.queue);
+    phases_.record(Phase::Evaluate, spent.evaluate);
+    phases_.record(Phase::Serialise, spent.serialise);
+    phases_.record(Phase::Total, spent.total);
 }
 
 void InferenceService::report_store() {

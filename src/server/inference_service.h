@@ -8,6 +8,7 @@
 #include "server/catalog.h"
 #include "server/infer_upload.h"
 #include "server/memory_shares.h"
+#include "server/phases.h"
 
 #include <chrono>
 #include <filesystem>
@@ -78,6 +79,9 @@ public:
     /// What the uploads under way take of the memory budget.
     [[nodiscard]] std::size_t memory_in_use() const { return memory_.whole().used(); }
 
+    /// How long requests take.
+    [[nodiscard]] Phases& phases() { return phases_; }
+
     /// New requests are refused; evaluations that run are finished and stored. Blocks until then.
     void stop();
     /// Logs what the store says about its latest failure: at once if it says something new, else at most every
@@ -88,11 +92,13 @@ public:
 
 private:
     InferenceService(std::unique_ptr<Catalog> catalog, ServiceOptions options);
+    void measure(jobs::Event event, const jobs::Durations& spent);
     [[nodiscard]] jobs::Outcome evaluate(const jobs::Job& job, const jobs::Bytes& inputs) const;
 
     std::unique_ptr<Catalog> catalog_;
     const ServiceOptions options_;
     MemoryShares memory_;
+    Phases phases_;
     Document models_;
     std::atomic<bool> prepared_{false};
     std::atomic<bool> shutting_down_{false};

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/memory_budget.h"
+#include "wire/fault.h"
 
 #include <array>
 #include <cstddef>
@@ -51,6 +52,28 @@ struct Seed {
     std::array<std::uint8_t, 64> bytes{};
 };
 
+/// A level of encryption parameters for which ciphertexts are expected.
+struct Level {
+    ParmsId parms_id{};
+    std::size_t poly_modulus_degree = 0;
+    std::span<const std::uint64_t> primes;  ///< the level's; they outlive the parser
+    std::size_t kept_primes = 0;            ///< of each polynomial, the leading ones whose words are stored
+};
+
+/// What came of comparing every word of a ciphertext with the primes of a level while it arrived. Only the parser makes
+/// one, so that a ciphertext that has one was looked at.
+class WordsReport {
+public:
+    [[nodiscard]] const ParmsId& level() const { return level_; }
+    [[nodiscard]] const std::optional<Fault>& fault() const { return fault_; }
+
+private:
+    friend class CiphertextBody;
+    WordsReport(const ParmsId& level, std::optional<Fault> fault) : level_(level), fault_(fault) {}
+    ParmsId level_;
+    std::optional<Fault> fault_;
+};
+
 /// A ciphertext whose bytes are well formed in themselves: exact sizes, NTT form, finite positive scale.
 /// Whether it fits a model is check_ciphertext()'s question.
 struct Ciphertext {
@@ -60,10 +83,14 @@ struct Ciphertext {
     std::size_t poly_modulus_degree = 0;
     std::size_t coeff_modulus_size = 0;  ///< primes
     double scale = 0;
-    /// Residues, polynomial-major then prime-major: size·L·N words, or L·N (the first polynomial) with a seed.
+    /// Of each polynomial, the leading primes whose words are here: K. All L, unless the parser was told which levels
+    /// to expect; then those that the level's kept_primes names, and none at a level that is not expected.
+    std::size_t stored_primes = 0;
+    /// Residues, polynomial-major then prime-major: size·K·N words, or K·N (the first polynomial) with a seed.
     Words words;
     std::optional<Seed> seed;
-    Reservation memory;  ///< the bytes of `words` in the parser's budget
+    std::optional<WordsReport> report;  ///< on the words of all L primes, when the level was expected
+    Reservation memory;                 ///< the bytes of `words` in the parser's budget
 };
 
 struct ParserLimits {
@@ -71,6 +98,9 @@ struct ParserLimits {
     std::size_t max_words = 0;             ///< residues of one ciphertext
     std::size_t min_size = 2;              ///< polynomials: requests have exactly 2, results may have 3
     std::size_t max_size = 2;
+    /// Without any, every word is stored and none is looked at. With some, the words of a ciphertext of one of these
+    /// are checked as they arrive, and only those of its kept primes are stored. The levels outlive the parser.
+    std::span<const Level> levels{};
     /// Words, and a decompressor while it runs, are taken from here; full: OVERLOADED. nullptr: unbounded.
     MemoryBudget* budget = nullptr;
 };
@@ -109,7 +139,8 @@ struct CiphertextRules {
     std::optional<double> scale;            ///< bit-equal when given
 };
 
-/// The steps of check_ciphertext(), for requests of several: all metadata is judged before any word.
+/// The steps of check_ciphertext(), for requests of several: all metadata is judged before any word. check_words()
+/// reads the parser's report if there is one on this level, and the words themselves otherwise.
 [[nodiscard]] Result<void> check_metadata(const Ciphertext& ciphertext, const CiphertextRules& rules);
 [[nodiscard]] Result<void> check_words(const Ciphertext& ciphertext, const CiphertextRules& rules);
 

@@ -52,15 +52,13 @@ MaybeFault CiphertextBody::consume(std::span<const std::uint8_t> bytes) {
                     filled_ = 0;
                 }
                 break;
-            case Stage::words: {
-                Words& words = ciphertext_.words;
-                fill({reinterpret_cast<std::uint8_t*>(words.data()), 8 * words.size()}, filled_, bytes);
-                if (filled_ == 8 * words.size()) {
+            case Stage::words:
+                take_words(bytes);
+                if (filled_ == word_bytes_) {
                     stage_ = seeded_ ? Stage::seed : Stage::complete;
                     filled_ = 0;
                 }
                 break;
-            }
             case Stage::seed:
                 fill(seed_, filled_, bytes);
                 if (filled_ == seed_.size()) {
@@ -122,7 +120,35 @@ MaybeFault CiphertextBody::read_metadata() {
     ciphertext_.poly_modulus_degree = degree;
     ciphertext_.coeff_modulus_size = primes;
     ciphertext_.scale = scale;
-    return take_memory(count);
+    word_bytes_ = 8 * count;
+
+    const auto level = std::ranges::find(limits_.levels, ciphertext_.parms_id, &Level::parms_id);
+    const bool expected =
+        level != limits_.levels.end() && level->poly_modulus_degree == degree && level->primes.size() == primes;
+    if (expected) check_.emplace(level->primes, degree);
+    ciphertext_.stored_primes = limits_.levels.empty() ? primes : expected ? std::min(level->kept_primes, primes) : 0;
+    return take_memory(count / primes * ciphertext_.stored_primes);
+}
+
+void CiphertextBody::take_words(std::span<const std::uint8_t>& bytes) {
+    const auto now = bytes.first(std::min(bytes.size(), word_bytes_ - filled_));
+    const std::size_t row = 8 * ciphertext_.poly_modulus_degree;
+    const std::size_t polynomial = row * ciphertext_.coeff_modulus_size, stored = row * ciphertext_.stored_primes;
+    auto* const to = reinterpret_cast<std::uint8_t*>(ciphertext_.words.data());
+    for (std::size_t done = 0; done < now.size();) {
+        const std::size_t whole = (filled_ + done) / polynomial, inside = (filled_ + done) % polynomial;
+        const std::size_t count = std::min(now.size() - done, (inside < stored ? stored : polynomial) - inside);
+        if (inside < stored) std::memcpy(to + whole * stored + inside, now.data() + done, count);
+        done += count;
+    }
+    if (check_) check_->feed(now);
+    filled_ += now.size();
+    bytes = bytes.subspan(now.size());
+}
+
+Ciphertext CiphertextBody::take() {
+    if (check_) ciphertext_.report = WordsReport(ciphertext_.parms_id, check_->fault());
+    return std::move(ciphertext_);
 }
 
 MaybeFault CiphertextBody::take_memory(std::uint64_t word_count) {

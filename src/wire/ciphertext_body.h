@@ -4,6 +4,7 @@
 #include "wire/ciphertext.h"
 #include "wire/ciphertext_layout.h"
 #include "wire/fault.h"
+#include "wire/word_check.h"
 
 #include <array>
 #include <cstdint>
@@ -41,13 +42,15 @@ public:
     void wipe();
 
     /// Only when is_complete().
-    [[nodiscard]] Ciphertext take() { return std::move(ciphertext_); }
+    [[nodiscard]] Ciphertext take();
 
 private:
     enum class Stage { metadata, words, seed, complete };
 
     [[nodiscard]] MaybeFault read_metadata();
     [[nodiscard]] MaybeFault take_memory(std::uint64_t word_count);
+    /// Stores or drops, and checks, what the bytes have of the words; leaves the rest.
+    void take_words(std::span<const std::uint8_t>& bytes);
     [[nodiscard]] MaybeFault read_seed();
 
     ParserLimits limits_;
@@ -55,6 +58,8 @@ private:
     Stage stage_ = Stage::metadata;
     std::size_t filled_ = 0;  ///< bytes of the current stage
     bool seeded_ = false;
+    std::size_t word_bytes_ = 0;  ///< of the words stage
+    std::optional<WordCheck> check_;
     std::array<std::uint8_t, layout::words> metadata_{};
     std::array<std::uint8_t, layout::seed_object_size> seed_{};
     Ciphertext ciphertext_;

@@ -1,30 +1,11 @@
 #include "wire/ciphertext.h"
 #include "wire/fault.h"
+#include "wire/word_check.h"
 
 #include <bit>
 
 namespace einfer::wire {
 namespace {
-
-constexpr std::uint64_t top_bit = std::uint64_t{1} << 63;
-
-struct RowFacts {
-    bool below_prime;
-    bool zero;
-};
-
-/// One polynomial modulo one prime. No branch on the words, so that the loop becomes vector code.
-RowFacts look_at_row(std::span<const std::uint64_t> row, std::uint64_t prime) {
-    // For prime <= 2^63, `word - prime` borrows into the top bit exactly when word < prime or word >= prime + 2^63;
-    // the latter words have the top bit themselves. Cheaper than an unsigned compare, which SSE2 lacks.
-    std::uint64_t below = ~std::uint64_t{0};
-    std::uint64_t any = 0;
-    for (const std::uint64_t word : row) {
-        below &= (word - prime) & ~word;
-        any |= word;
-    }
-    return {(below & top_bit) != 0, any == 0};
-}
 
 MaybeFault fault_in_metadata(const Ciphertext& ciphertext, const CiphertextRules& rules) {
     // SEAL gives scale 1 to public keys and BGV ciphertexts; no CKKS encoder does.
@@ -50,20 +31,14 @@ MaybeFault fault_in_words(const Ciphertext& ciphertext, const CiphertextRules& r
     const std::size_t degree = rules.poly_modulus_degree;
     const std::size_t polynomials = ciphertext.seed ? 1 : ciphertext.size;
     const std::span<const std::uint64_t> words = ciphertext.words.span();
-    if (words.size() != polynomials * rules.primes.size() * degree)
+    const bool reported = ciphertext.report && ciphertext.report->level() == rules.parms_id;
+    const std::size_t primes = reported ? ciphertext.stored_primes : rules.primes.size();
+    if (words.size() != polynomials * primes * degree)
         return invalid("the ciphertext's number of words does not fit its sizes", "words");
-    std::size_t at = 0;
-    for (std::size_t polynomial = 0; polynomial < polynomials; ++polynomial) {
-        for (const std::uint64_t prime : rules.primes) {
-            const RowFacts row = look_at_row(words.subspan(at, degree), prime);
-            if (!row.below_prime) return invalid("a word of the ciphertext is not below its prime", "words");
-            // A row each, not the polynomial: rescaling drops primes, and must never leave a transparent ciphertext.
-            if (polynomial > 0 && row.zero)
-                return invalid("the ciphertext is transparent, hiding nothing: encrypt again", "words");
-            at += degree;
-        }
-    }
-    return std::nullopt;
+    if (reported) return ciphertext.report->fault();
+    WordCheck check(rules.primes, degree);
+    check.feed({reinterpret_cast<const std::uint8_t*>(words.data()), words.size_bytes()});
+    return check.fault();
 }
 
 }  // namespace

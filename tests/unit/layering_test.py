@@ -17,7 +17,7 @@ BUILD = pathlib.Path(os.environ.get("EINFER_BUILD", ROOT / "build" / "release"))
 SERVER = {"base", "protocol", "tenants", "wire", "kernels", "he", "registry", "inference", "jobs", "boost/json/", "spdlog/"}
 ALLOWED = {
     "src/base": {"boost/system/", "openssl/"},
-    "src/protocol": {"base", "boost/json/", "valijson/"},
+    "src/protocol": {"base", "boost/json/", "valijson/", "immintrin.h"},
     "src/tenants": {"base", "protocol", "boost/json/"},
     "src/wire": {"base", "zlib.h", "zstd.h", "zstd_errors.h"},
     "src/kernels": {"immintrin.h"},
@@ -25,7 +25,7 @@ ALLOWED = {
     "src/keys": {"base", "wire", "he", "seal/"},
     "src/registry": {"base", "protocol", "boost/json/"},
     "src/inference": {"base", "wire", "he"},
-    "src/jobs": {"base", "sqlite3.h", "zlib.h"},
+    "src/jobs": {"base", "sqlite3.h", "zlib.h", "immintrin.h"},
     "src/server": SERVER,
     "src/server/http": SERVER | {"server", "boost/asio/", "boost/beast/", "boost/url/", "openssl/"},
     "src/client": {"base", "protocol", "wire", "he", "keys", "boost/", "einfer/", "openssl/"},

@@ -168,6 +168,10 @@ net::awaitable<Reply> Handlers::infer(const RequestHead& head, const Caller& cal
     const auto read = co_await exchange.read_body(limit, [&](std::string_view chunk) { upload.feed(chunk); });
     if (!read) co_return Reply::error(read.error());
     auto submission = upload.finish(caller->tenant);
+    trace.receive = upload.receive_time();
+    trace.validate = upload.validate_time();
+    service_.phases().record(Phase::Receive, trace.receive);
+    service_.phases().record(Phase::Validate, trace.validate);
     if (!submission) co_return Reply::error(submission.error());
     trace.model = submission->model_id + '@' + submission->model_version;
     trace.batch_size = submission->batch_size;

@@ -10,6 +10,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,6 +25,7 @@ struct Trace {
     std::string job_id{};
     std::string model{};
     std::uint32_t batch_size = 0;
+    std::optional<std::chrono::nanoseconds> receive{}, validate{};  ///< of an inference request's body
 };
 
 class Handlers {

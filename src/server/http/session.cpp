@@ -9,7 +9,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/stream_base.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
@@ -28,10 +27,8 @@ using std::chrono::steady_clock;
 
 constexpr auto as_result = net::as_tuple(net::use_awaitable);
 
-constexpr std::size_t chunk_bytes = 64 * 1024;
 constexpr std::size_t slowest_reader_bytes_per_second = 64 * 1024;
-constexpr std::chrono::milliseconds refused_timeout{1000};   // a connection over the limit soon makes room
-constexpr std::chrono::milliseconds draining_timeout{1000};  // without progress, for what arrives when a stop begins
+constexpr std::chrono::milliseconds refused_timeout{1000};  // a connection over the limit soon makes room
 constexpr std::chrono::milliseconds goodbye_timeout{1000};
 constexpr std::chrono::milliseconds cancelled_again_after{100};
 constexpr std::chrono::milliseconds peer_looked_at_every{500};  // while it waits for a job
@@ -65,9 +62,9 @@ bool has_ended(net::ip::tcp::socket& socket) {
            info.tcpi_state != TCP_ESTABLISHED;
 }
 
-Error framing_error() { return {ErrorCode::MalformedJson, "the request is not well-formed HTTP/1.1"}; }
-
 }  // namespace
+
+Error Session::framing_error() { return {ErrorCode::MalformedJson, "the request is not well-formed HTTP/1.1"}; }
 
 Session::Session(net::ip::tcp::socket socket, std::shared_ptr<net::ssl::context> tls, SessionShared& shared,
                  bool refuse)
@@ -155,6 +152,7 @@ net::awaitable<bool> Session::await_request() {
 
 net::awaitable<std::optional<Result<void>>> Session::read_header() {
     parser_.emplace();
+    announced_read_ = false;
     parser_->header_limit(static_cast<std::uint32_t>(shared_.options.max_header_bytes));
     parser_->body_limit(boost::none);  // bodies are counted in read_body()
     parser_->on_chunk_header(check_chunk_line_);
@@ -200,7 +198,7 @@ net::awaitable<Session::Next> Session::serve_one() {
         co_return Next::Close;
     }
     const bool keep_alive = answer.keep_alive && !shared_.draining;
-    const bool unread = !*header || !parser_->is_done();
+    const bool unread = !*header || !all_read();
     answer.body_bytes = answer.reply.body.size();
     const bool refused = answer.reply.status == 401 || answer.reply.status == 429;
     const auto left_out = refused ? shared_.refusals.take() : std::uint64_t{0};
@@ -215,6 +213,8 @@ net::awaitable<Session::Next> Session::serve_one() {
     if (left_out) {
         line.emplace("bytes", answer.body_bytes);
         line.emplace("microseconds", spent.count());
+        if (answer.trace.receive) line.emplace("receive_us", microseconds(*answer.trace.receive));
+        if (answer.trace.validate) line.emplace("validate_us", microseconds(*answer.trace.validate));
         log_event(LogLevel::Info, "request", line);
     }
 
@@ -269,7 +269,7 @@ net::awaitable<Session::Answer> Session::answer() {
         answer.reply = Reply::error({ErrorCode::Internal, "a fault of the server; report the request id"});
     }
     const bool unframed = answer.reply.status == 411;  // what follows may be the body that was meant
-    answer.keep_alive = parser_->is_done() && parser_->get().keep_alive() && !unframed;
+    answer.keep_alive = all_read() && parser_->get().keep_alive() && !unframed;
     co_return answer;
 }
 
@@ -324,71 +324,6 @@ Result<void> Session::check_length(std::size_t limit) const {
     if (!length && !parser_->chunked())
         return Error{ErrorCode::LengthRequired, "send Content-Length or Transfer-Encoding: chunked"};
     return {};
-}
-
-net::awaitable<Result<void>> Session::read_body(std::size_t limit, std::function<void(std::string_view)> consume) {
-    auto read = co_await receive_body(limit, consume);
-    wipe_buffers();
-    co_return read;
-}
-
-/// A body may have held a secret key that was sent by mistake.
-void Session::wipe_buffers() {
-    ::explicit_bzero(chunk_.data(), chunk_.size());
-    const std::string next(static_cast<const char*>(buffer_.data().data()), buffer_.size());  // pipelined
-    buffer_.clear();
-    const auto all = buffer_.prepare(buffer_.capacity());
-    ::explicit_bzero(all.data(), all.size());
-    net::buffer_copy(buffer_.prepare(next.size()), net::buffer(next));
-    buffer_.commit(next.size());
-}
-
-/// Fills chunk_ with the bodies of as many chunks as have arrived: they may have a byte each.
-std::size_t Session::parse_body(beast::error_code& parsed) {
-    auto& body = parser_->get().body();
-    body.data = chunk_.data();
-    body.size = chunk_.size();
-    body.more = true;
-    while (!parsed && !parser_->is_done() && buffer_.size() > 0) buffer_.consume(parser_->put(buffer_.data(), parsed));
-    return chunk_.size() - body.size;
-}
-
-net::awaitable<Result<void>> Session::receive_body(std::size_t limit,
-                                                   const std::function<void(std::string_view)>& consume) {
-    if (beast::iequals(parser_->get()[beast::http::field::expect], "100-continue") && buffer_.size() == 0) {
-        static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-        const auto [ec, bytes] = co_await net::async_write(stream_, net::buffer(go_on), as_result);
-        if (ec) co_return too_slow();
-    }
-    const auto deadline = steady_clock::now() + shared_.options.request_timeout;
-    chunk_.resize(chunk_bytes);
-    std::size_t total = 0;
-    bool needs_more = false;  // buffer_ holds the beginning of something
-    while (!parser_->is_done()) {
-        if (buffer_.size() == 0 || needs_more) {
-            const auto patience = shared_.draining ? draining_timeout : shared_.options.body_timeout;
-            set_deadline(std::min(deadline, steady_clock::now() + patience));
-            const auto room = buffer_.prepare(std::min(chunk_bytes, buffer_.max_size() - buffer_.size()));
-            if (room.size() == 0) co_return framing_error();  // the line before a chunk, or a trailer, without an end
-            arriving_ = true;
-            const auto [ec, bytes] = co_await stream_.async_read_some(room, as_result);
-            arriving_ = false;
-            buffer_.commit(bytes);
-            if (timed_out_) co_return too_slow();
-            if (ec) co_return framing_error();
-        }
-        beast::error_code parsed;
-        const std::size_t got = parse_body(parsed);
-        needs_more = parsed == beast::http::error::need_more;
-        if (parsed && !needs_more && parsed != beast::http::error::need_buffer) co_return framing_error();
-        total += got;
-        if (total > limit)
-            co_return Error{ErrorCode::PayloadTooLarge,
-                            "the body is larger than any valid request",
-                            {{"limit", std::to_string(limit)}}};
-        consume({chunk_.data(), got});
-    }
-    co_return Result<void>();
 }
 
 net::awaitable<Result<jobs::Accepted>> Session::submit(jobs::Submission submission) {

@@ -55,6 +55,11 @@ private:
     using Parser = boost::beast::http::request_parser<boost::beast::http::buffer_body>;
     enum class Next { Continue, Close, Linger };
 
+    static constexpr std::size_t chunk_bytes = 64 * 1024;
+    /// Without progress, for what arrives when a stop begins.
+    static constexpr std::chrono::milliseconds draining_timeout{1000};
+    [[nodiscard]] static Error framing_error();
+
     struct Answer {
         Reply reply{};
         std::size_t body_bytes = 0;
@@ -96,6 +101,17 @@ private:
     std::size_t parse_body(boost::beast::error_code& parsed);
     boost::asio::awaitable<Result<void>> receive_body(std::size_t limit,
                                                       const std::function<void(std::string_view)>& consume);
+    boost::asio::awaitable<Result<void>> receive_announced(std::uint64_t length,
+                                                           std::chrono::steady_clock::time_point deadline,
+                                                           const std::function<void(std::string_view)>& consume);
+    boost::asio::awaitable<Result<void>> receive_chunked(std::size_t limit,
+                                                         std::chrono::steady_clock::time_point deadline,
+                                                         const std::function<void(std::string_view)>& consume);
+    /// Reads some of a body. REQUEST_TIMEOUT or MALFORMED_JSON when nothing came.
+    boost::asio::awaitable<Result<std::size_t>> read_some(boost::asio::mutable_buffer room,
+                                                          std::chrono::steady_clock::time_point deadline);
+    /// Whether the request has arrived to its end.
+    [[nodiscard]] bool all_read() const { return announced_read_ || parser_->is_done(); }
     void wipe_buffers();
     boost::asio::awaitable<Result<jobs::Accepted>> submit(jobs::Submission submission) override;
     boost::asio::awaitable<void> wait_until_final(std::string_view job_id, std::chrono::seconds at_most) override;
@@ -110,6 +126,7 @@ private:
     boost::asio::steady_timer wait_timer_;
     std::vector<char> chunk_;
     std::optional<Parser> parser_;
+    bool announced_read_ = false;  ///< a body of announced length, of which the parser sees nothing
     /// Called by the parser for the line before each chunk.
     std::function<void(std::uint64_t, std::string_view, boost::beast::error_code&)> check_chunk_line_;
     std::string request_id_;

@@ -237,6 +237,37 @@ TEST_F(Service, ObserversSeeTheLifeOfAJob) {
         (Seen{{Event::Accepted, State::Queued}, {Event::Started, State::Running}, {Event::Failed, State::Failed}}));
 }
 
+TEST_F(Service, ObserversHearHowLongItTook) {
+    std::mutex mutex;
+    std::map<Event, jobs::Durations> heard;
+    ServiceOptions options;
+    options.observe = [&](Event event, const Job& job) {
+        const std::scoped_lock lock(mutex);
+        heard[event] = job.durations;
+    };
+    JobService& service = start(
+        [&](const Job& job, const Bytes& inputs) {
+            Outcome outcome = transform(job, inputs);
+            outcome.evaluate = std::chrono::nanoseconds(7);
+            outcome.serialise = std::chrono::nanoseconds(5);
+            return outcome;
+        },
+        options);
+    Submission sent = submission();
+    sent.received_at = std::chrono::steady_clock::now();
+    ASSERT_TRUE(submit(service, sent));
+    ASSERT_TRUE(wait_final(service, sent.id));
+    service.stop();
+    EXPECT_TRUE(heard[Event::Accepted].store);
+    EXPECT_FALSE(heard[Event::Accepted].total);
+    const jobs::Durations& spent = heard[Event::Completed];
+    EXPECT_EQ(spent.evaluate, std::chrono::nanoseconds(7));
+    EXPECT_EQ(spent.serialise, std::chrono::nanoseconds(5));
+    ASSERT_TRUE(spent.store && spent.queue && spent.total);
+    EXPECT_GE(*spent.queue, std::chrono::nanoseconds(0));
+    EXPECT_GE(*spent.total, *spent.store + *spent.queue);
+}
+
 TEST_F(Service, ResultsExpire) {
     ServiceOptions options;
     options.result_ttl = std::chrono::milliseconds(1000);

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <tuple>
 
 namespace einfer::test {
@@ -60,6 +61,28 @@ TEST(Catalog, ContextsComeLaterAndAreShared) {
     EXPECT_EQ(context("small_v1", "1.0.0"), context("small_v1", "2.0.0"));
     EXPECT_EQ(context("small_v1", "1.0.0"), context("quadratic_v1", "1.0.0"));
     EXPECT_NE(context("small_v1", "1.0.0"), context("large_v1", "1.0.0"));
+}
+
+TEST(Catalog, InputLevelsAreOneForEachSetOfParameters) {
+    // small and quadratic share theirs, and may differ in how many primes their plans use.
+    const auto catalog = make_catalog({std::string(small_entry), quadratic_entry(), large_entry()});
+    const auto levels = catalog->input_levels();
+    ASSERT_EQ(levels.size(), 2u);
+    for (const auto& served : catalog->models()) {
+        const he::Context& context = *served->context;
+        const auto& id = context.parms_id(context.data_prime_count());
+        const auto level = std::ranges::find(levels, id, &wire::Level::parms_id);
+        ASSERT_NE(level, levels.end());
+        EXPECT_EQ(level->poly_modulus_degree, context.poly_modulus_degree());
+        EXPECT_TRUE(std::ranges::equal(level->primes, context.level_primes(context.data_prime_count())));
+        EXPECT_GE(level->kept_primes, served->plan.input_primes);
+        EXPECT_LE(level->kept_primes, context.data_prime_count());
+        EXPECT_TRUE(std::ranges::any_of(catalog->models(), [&](const auto& other) {
+            return other->context->parms_id(other->context->data_prime_count()) == id &&
+                   other->plan.input_primes == level->kept_primes;
+        }));
+    }
+    EXPECT_TRUE(make_catalog({std::string(small_entry)}, false)->input_levels().empty());
 }
 
 TEST(Catalog, AModelWithoutAPlanStopsTheLoad) {
