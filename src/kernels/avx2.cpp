@@ -18,7 +18,7 @@ namespace {
 
 using Vector = __m256i;
 constexpr std::size_t lanes = 4;
-constexpr std::size_t tails = 1;
+constexpr std::size_t tail_span = 8;
 
 #define SHIFT_RIGHT(x, bits) _mm256_srli_epi64(x, bits)
 #define SHIFT_LEFT(x, bits) _mm256_slli_epi64(x, bits)
@@ -40,6 +40,7 @@ INLINE Vector smaller(Vector x, Vector y) {
     return _mm256_castpd_si256(
         _mm256_blendv_pd(_mm256_castsi256_pd(difference), _mm256_castsi256_pd(x), _mm256_castsi256_pd(difference)));
 }
+INLINE void prefetch(const std::uint64_t* at) { _mm_prefetch(reinterpret_cast<const char*>(at), _MM_HINT_T0); }
 INLINE Vector load_permuted(const std::uint64_t* values, const std::uint32_t* at) {
     return _mm256_set_epi64x(static_cast<long long>(values[at[3]]), static_cast<long long>(values[at[2]]),
                              static_cast<long long>(values[at[1]]), static_cast<long long>(values[at[0]]));
@@ -65,7 +66,8 @@ INLINE Root each_root(const Factors& roots, std::size_t node) {
 }
 
 /// Node `node`, of 8 values: levels of 4, 2 and 1.
-INLINE void forward_tail(std::uint64_t* values, const Factors& roots, std::size_t node, Prime prime) {
+INLINE void forward_tail(std::uint64_t* values, const NttTables& tables, std::size_t node, Prime prime) {
+    const Factors& roots = tables.roots();
     Vector x = load(values), y = load(values + 4);
     forward_butterfly(x, y, broadcast_root(roots.at(node)), prime);
     Vector lower = _mm256_permute2x128_si256(x, y, 0x20);  // 0 1 4 5
@@ -82,7 +84,8 @@ INLINE void forward_tail(std::uint64_t* values, const Factors& roots, std::size_
     store(values + 4, _mm256_permute2x128_si256(lower, upper, 0x31));
 }
 
-INLINE void inverse_tail(std::uint64_t* values, const Factors& roots, std::size_t node, Prime prime) {
+INLINE void inverse_tail(std::uint64_t* values, const NttTables& tables, std::size_t node, Prime prime) {
+    const Factors& roots = tables.inverse_roots();
     const Vector first = load(values), second = load(values + 4);
     Vector lower = _mm256_permute2x128_si256(first, second, 0x20);  // 0 1 4 5
     Vector upper = _mm256_permute2x128_si256(first, second, 0x31);  // 2 3 6 7

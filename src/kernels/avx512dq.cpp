@@ -21,6 +21,8 @@ namespace {
 #include "kernels/vector_wide.inc"
 
 #define QUOTIENTS(factors) (factors).quotients.data()
+INLINE void forward_butterfly(Vector& x, Vector& y, Root root, Prime prime);
+INLINE void inverse_butterfly(Vector& x, Vector& y, Root root, Prime prime);
 #include "kernels/avx512_tail.inc"
 
 #include "kernels/vector_elementwise.inc"

@@ -58,6 +58,8 @@ INLINE Vector guard(Vector x, Prime prime) { return smaller(x, prime.lazy); }
 INLINE Vector canonical(Vector x, Prime prime) { return smaller(x, prime.p); }
 
 #define QUOTIENTS(factors) (factors).quotients_52.data()
+INLINE void forward_butterfly(Vector& x, Vector& y, Root root, Prime prime);
+INLINE void inverse_butterfly(Vector& x, Vector& y, Root root, Prime prime);
 #include "kernels/avx512_tail.inc"
 
 #include "kernels/vector_elementwise.inc"
@@ -151,6 +153,7 @@ void pair_of_sums(const Modulus& modulus, std::size_t n, std::span<const std::ui
                   std::uint64_t* second) {
     constexpr std::size_t run = PairedFactors::run;
     const SumReduction reduction = make_sum_reduction(modulus);
+    const std::size_t ahead = runs_ahead * factors.stride;
     for (std::size_t i = 0; i < n; i += lanes) {
         const std::uint64_t* factor = factors.words + i / run * factors.stride + i % run;
         Sum one = empty_sum(), other = empty_sum();
@@ -162,6 +165,8 @@ void pair_of_sums(const Modulus& modulus, std::size_t n, std::span<const std::ui
                 room = terms_of_sum - 1;
             }
             const Vector value = permutation == nullptr ? load(each + i) : load_permuted(each, permutation + i);
+            prefetch(factor + ahead);
+            prefetch(factor + ahead + run);
             accumulate(one, value, load(factor));
             accumulate(other, value, load(factor + run));
             factor += 2 * run;

@@ -44,6 +44,24 @@ Factors powers_in_tree_order(std::uint64_t base, std::size_t n, const Modulus& m
     return factors;
 }
 
+void append(Factors& to, const Factors& from, std::size_t node) {
+    to.operands.push_back(from.operands[node]);
+    to.quotients.push_back(from.quotients[node]);
+    if (!from.quotients_52.empty()) to.quotients_52.push_back(from.quotients_52[node]);
+}
+
+Factors in_lane_order(const Factors& tree) {
+    constexpr std::size_t rows = 8;
+    const std::size_t n = tree.operands.size();
+    Factors lanes;
+    for (std::size_t run = 0; run < n / lane_run; ++run)
+        for (const std::size_t each : {std::size_t{2}, std::size_t{4}})  // nodes a row
+            for (std::size_t i = 0; i < each; ++i)
+                for (std::size_t row = 0; row < rows; ++row)
+                    append(lanes, tree, each * (n / rows + run * rows + row) + i);
+    return lanes;
+}
+
 }  // namespace
 
 std::optional<NttTables> NttTables::create(std::size_t n, const Modulus& prime) {
@@ -53,6 +71,8 @@ std::optional<NttTables> NttTables::create(std::size_t n, const Modulus& prime) 
     NttTables tables(n, prime);
     tables.roots_ = powers_in_tree_order(root, n, prime);
     tables.inverse_roots_ = powers_in_tree_order(prime.inverse(root), n, prime);
+    tables.lane_roots_ = in_lane_order(tables.roots_);
+    tables.inverse_lane_roots_ = in_lane_order(tables.inverse_roots_);
     tables.inverse_size_ = prime.factor(prime.inverse(n));
     tables.last_inverse_root_ =
         prime.factor(prime.multiply(tables.inverse_roots_.operands[1], tables.inverse_size_.operand));
