@@ -5,6 +5,7 @@
 #include "client/request_body.h"
 #include "client/server_api.h"
 #include "client/session_pool.h"
+#include "client/worker_pool.h"
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
@@ -53,7 +54,9 @@ std::string make_body(const LoadOptions& options) {
     const auto* session = taken(sessions.session(model->encryption));
     const auto encoding =
         options.client.encoding == Encoding::Base64 ? protocol::Encoding::Base64 : protocol::Encoding::Hex;
-    return taken(client::encrypt_batch(*session, *model, rows, encoding)).body;
+    client::WorkerPool workers(1);
+    const auto batch = taken(client::encrypt_batch(*session, *model, rows, encoding, workers));
+    return std::string(batch.body.view());
 }
 
 class Connection {
