@@ -233,6 +233,9 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
         ->type_name("NAME")
         ->capture_default_str();
 
+    app.add_flag("--store-first", options.service.store_first,
+                 "Put every request on disk before it is evaluated, also when a worker is idle");
+
     add_access_options(app, options);
 
     const std::string threads = "Threads";

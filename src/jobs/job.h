@@ -62,6 +62,9 @@ struct Submission {
     Quota quota{};  ///< at the time of the request; not stored
     /// When the request had arrived; for Durations. Not stored.
     std::optional<std::chrono::steady_clock::time_point> received_at{};
+    /// It takes less time to evaluate than to write down: a worker that is idle does that first, and inputs and result
+    /// are one write. Not stored.
+    bool evaluate_first = false;
     /// Why the caller refuses the job, if it does: then only a repetition of an earlier one is answered. Not stored.
     std::optional<Error> refusal{};
 };

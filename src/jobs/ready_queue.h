@@ -2,13 +2,22 @@
 #pragma once
 
 #include "jobs/job.h"
+#include "jobs/sqlite_store.h"
 
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <list>
 #include <mutex>
 
 namespace einfer::jobs {
+
+/// What is yet to be stored of a job that is evaluated first.
+struct Unstored {
+    SqliteStore::Insert insert;
+    std::function<void(Result<Accepted>)> done;
+    std::chrono::steady_clock::time_point submitted;
+};
 
 /// A job for a worker.
 struct Ready {
@@ -16,7 +25,8 @@ struct Ready {
     std::string tenant{};
     int attempt = 0;                        ///< claims so far
     std::shared_ptr<const Bytes> inputs{};  ///< null: in the store
-    bool claimed = false;                   ///< `attempt` is under way: stored as running
+    bool claimed = false;                   ///< `attempt` is under way: stored as running, or in `unstored`
+    std::shared_ptr<Unstored> unstored{};   ///< not in the store yet
     bool suspect = false;                   ///< was running when the process died
     std::optional<std::chrono::steady_clock::time_point> received_at{};
     std::optional<std::chrono::steady_clock::time_point> accepted_at{};  ///< on disk; not of an earlier process
@@ -43,7 +53,7 @@ public:
     };
     /// Announces a job that is being written; arrive() has to follow unless the answer is Closed.
     [[nodiscard]] Place announce();
-    /// An announced job is on disk (a node), or was not written (an empty one). After stop() only a claimed one is
+    /// An announced job is on disk or can be evaluated first (a node), or was not written (an empty one). After stop() only a claimed one is
     /// taken.
     void arrive(Node node);
 

@@ -8,6 +8,7 @@
 #include <new>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 namespace einfer::jobs {
 namespace {
@@ -74,8 +75,11 @@ private:
                   Result<Accepted> result, const Done& done);
     void work();
     void run(Ready& job);
+    void evaluate_first(Ready& ready);
+    void finished_at_once(Job& job, Event event, Result<Accepted> result, const Done& done);
     bool claim(Ready& job);
     std::optional<Outcome> evaluate(Ready& job);
+    [[nodiscard]] Outcome call_evaluate(const Job& job, const Bytes& inputs) const;
     void conclude(Ready& job, Outcome outcome);
     template <class Read>
     auto read_patiently(Read read) -> decltype(read());
@@ -158,6 +162,12 @@ Result<void> JobService::Impl::submit(Submission submission, Done done) {
             return admission;
         }
         admitted = true;
+        if (insert.claimed && insert.submission.evaluate_first) {
+            node.front().unstored =
+                std::make_shared<Unstored>(std::move(insert), std::move(done), steady_clock::now());
+            ready_.arrive(std::move(node));
+            return {};
+        }
         writer_.insert(std::move(insert),
                        [this, observed = std::move(observed), node = std::move(node), own = Accepted{id},
                         submitted = steady_clock::now(), done = std::move(done)](Result<Written> written) mutable {
@@ -258,6 +268,7 @@ void JobService::Impl::work() {
 }
 
 void JobService::Impl::run(Ready& job) {
+    if (job.unstored != nullptr) return evaluate_first(job);
     if (!job.claimed && static_cast<std::size_t>(job.attempt) >= options_.max_attempts) {
         conclude(job, failure("the job was given up after repeated failures of the server"));
         return;
@@ -288,12 +299,66 @@ std::optional<Outcome> JobService::Impl::evaluate(Ready& job) {
     }
     observe(Event::Started, *stored);
     if (job.accepted_at) job.durations.queue = steady_clock::now() - *job.accepted_at;
+    return call_evaluate(*stored, **inputs);
+}
+
+Outcome JobService::Impl::call_evaluate(const Job& job, const Bytes& inputs) const {
     try {
-        return evaluate_(*stored, **inputs);
+        return evaluate_(job, inputs);
     } catch (const std::bad_alloc&) {
         throw;  // another attempt, a little later
     } catch (...) {
         return failure("the evaluation failed");
+    }
+}
+
+// Nothing is on disk and nobody was told anything: a process that dies here has accepted nothing, and no attempt needs
+// counting.
+void JobService::Impl::evaluate_first(Ready& ready) {
+    const std::shared_ptr<Unstored> unstored = std::move(ready.unstored);
+    Job job;
+    job.submission.id = ready.id;
+    try {
+        job.submission = unstored->insert.submission;
+        job.submission.inputs = nullptr;
+        job.state = State::Running;
+        job.attempt = 1;
+        job.created_at = clock_();
+        job.started_at = job.created_at;
+        job.durations.queue = steady_clock::now() - unstored->submitted;
+        Outcome outcome = call_evaluate(job, *ready.inputs);
+        job.durations.evaluate = outcome.evaluate;
+        job.durations.serialise = outcome.serialise;
+        const bool failed = outcome.error.has_value();
+        unstored->insert.outcome = std::move(outcome);
+        writer_.insert(std::move(unstored->insert), [this, job, failed, done = unstored->done,
+                                                     evaluated = steady_clock::now()](Result<Written> written) mutable {
+            job.durations.store = steady_clock::now() - evaluated;
+            auto result = accepted(Accepted{job.submission.id}, std::move(written));
+            finished_at_once(job, failed ? Event::Failed : Event::Completed, std::move(result), done);
+        });
+    } catch (const std::bad_alloc&) {
+        finished_at_once(job, Event::Failed, Error{ErrorCode::Overloaded, "out of memory"}, unstored->done);
+    }
+}
+
+// On the store thread, or where there was no memory to get there.
+void JobService::Impl::finished_at_once(Job& job, Event event, Result<Accepted> result, const Done& done) {
+    if (result && !result->repeated) {
+        Durations spent = std::exchange(job.durations, Durations{.store = job.durations.store});
+        observe(Event::Accepted, job);
+        job.durations = {};
+        observe(Event::Started, job);
+        if (job.submission.received_at) spent.total = steady_clock::now() - *job.submission.received_at;
+        job.durations = spent;
+        job.state = event == Event::Completed ? State::Completed : State::Failed;
+        observe(event, job);
+    }
+    unfinished_.forget(job.submission.id);
+    try {
+        done(std::move(result));
+    } catch (...) {
+        // The job is accepted, or not, whether or not its sender could be told.
     }
 }
 

@@ -58,6 +58,9 @@ public:
     /// commit is on disk, or with the error: RATE_LIMITED for the quota of stored bytes, OVERLOADED for that of all
     /// tenants or a disk that fails. Only after success is the job handed to a worker.
     ///
+    /// A submission that asks to be evaluated first is, when a worker is idle, and its inputs never go to the disk: `done`
+    /// is called after the commit of the job with its result. A process that dies before has not accepted it.
+    ///
     /// With an idempotency key that names a job of the tenant, whatever has become of that one, nothing is added:
     /// `done` gets that job's id, or IDEMPOTENCY_CONFLICT if its body was another. That holds when there is no room as
     /// well: with a key, refusals but SHUTTING_DOWN come through `done`.

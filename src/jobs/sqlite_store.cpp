@@ -248,7 +248,10 @@ private:
         const Bytes& inputs = *job.inputs;
         if (!fits(inputs)) return Error{ErrorCode::PayloadTooLarge, "the inputs are too large to be stored"};
         if (Query(write_->position, job.id).row()) return Error{ErrorCode::Internal, "the job's id is taken"};
-        const std::size_t bytes = std::max(inputs.size(), job.result_bytes);
+        if (insert.outcome && !fits(insert.outcome->result))
+            return Error{ErrorCode::Internal, "the result is too large to be stored"};
+        const std::size_t bytes =
+            std::max(insert.outcome ? insert.outcome->result.size() : inputs.size(), job.result_bytes);
         if (exceeds(job.quota.max_stored_bytes, number_of(write_->stored_bytes, job.tenant), bytes))
             return over_quota(job.quota.max_stored_bytes);
         if (exceeds(insert.max_stored_bytes, number_of(write_->all_stored_bytes), bytes))
@@ -256,10 +259,12 @@ private:
 
         const State state = insert.claimed ? State::Running : State::Queued;
         const UnixMillis now = clock_();
+        const std::int64_t checksum = insert.outcome ? 0 : input_checksum(job.id, inputs);
         Query(write_->insert_job, job.id, job.tenant, job.model_id, job.model_version, job.encoding, job.request_digest,
               job.batch_size, job.seal_minor, number(state), insert.claimed ? 1 : 0, now, job.idempotency_key, bytes,
-              request_checksum(job, now), input_checksum(job.id, inputs))
+              request_checksum(job, now), checksum)
             .run();
+        if (insert.outcome) return finish(job.id, 1, *insert.outcome);
         Query(write_->insert_inputs, writer_.last_insert_rowid(), std::span(inputs)).run();
         return Written{};
     }
@@ -271,15 +276,16 @@ private:
         return Written{};
     }
 
-    Result<Written> apply_one(const Finish& finish) {
-        const Outcome& outcome = finish.outcome;
+    Result<Written> apply_one(const Finish& write) { return finish(write.id, write.attempt, write.outcome); }
+
+    Result<Written> finish(const std::string& id, int attempt, const Outcome& outcome) {
         const State state = outcome.error ? State::Failed : State::Completed;
-        const auto position = ready_to_move(finish.id, finish.attempt, state);
+        const auto position = ready_to_move(id, attempt, state);
         if (!position) return position.error();
         if (!fits(outcome.result)) return Error{ErrorCode::Internal, "the result is too large to be stored"};
 
         const UnixMillis now = std::max(position->started_at, clock_());
-        StoredOutcome stored{state, finish.attempt, position->started_at, now, outcome.error_bound, {}, {}, {}, {}};
+        StoredOutcome stored{state, attempt, position->started_at, now, outcome.error_bound, {}, {}, {}, {}};
         if (outcome.error) {
             const Bytes details = encode_details(outcome.error->details);
             stored.error_bound = std::numeric_limits<double>::quiet_NaN();
@@ -287,12 +293,12 @@ private:
             stored.error_message = outcome.error->message;
             stored.error_details = details;
             Query(write_->finish, position->seq, number(state), now, nullptr, stored.error_code, stored.error_message,
-                  stored.error_details, 0, outcome_checksum(finish.id, stored))
+                  stored.error_details, 0, outcome_checksum(id, stored))
                 .run();
         } else {
             stored.result = outcome.result;
             Query(write_->finish, position->seq, number(state), now, outcome.error_bound, nullptr, nullptr, nullptr,
-                  outcome.result.size(), outcome_checksum(finish.id, stored))
+                  outcome.result.size(), outcome_checksum(id, stored))
                 .run();
             Query(write_->insert_result, position->seq, stored.result).run();
         }

@@ -39,6 +39,7 @@ public:
         Submission submission;
         bool claimed = false;                ///< stored as running, attempt 1, for a worker that is waiting for it
         std::uint64_t max_stored_bytes = 0;  ///< over all tenants; 0: no limit
+        std::optional<Outcome> outcome{};    ///< of a job that was evaluated first: stored as final, without its inputs
         std::optional<Error> refusal{};      ///< why there is no room: only the idempotency key is looked up. The
                                              ///< submission needs no inputs then.
     };

@@ -25,6 +25,7 @@ constexpr std::size_t expiry_step = 16;
 
 struct SizeOf {
     std::size_t operator()(const SqliteStore::Insert& insert) const {
+        if (insert.outcome) return insert.outcome->result.size();
         return insert.submission.inputs == nullptr ? 0 : insert.submission.inputs->size();
     }
     std::size_t operator()(const SqliteStore::Claim&) const { return 0; }

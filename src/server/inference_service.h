@@ -24,6 +24,7 @@ struct ServiceOptions {
     std::size_t memory_budget = 1u << 30;  ///< bytes of residues of requests on their way in
     bool plain = false;                    ///< POST /infer/plain, the baseline in clear
     he::EvaluatorKind evaluator = he::EvaluatorKind::Native;
+    bool store_first = false;  ///< requests are on disk before they are evaluated, even when a worker is idle
     jobs::ServiceOptions jobs;
 };
 

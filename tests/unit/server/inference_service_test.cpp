@@ -202,6 +202,7 @@ protected:
         // The first evaluation holds the only worker until the server stops, so that the second job stays queued.
         std::promise<void> running, release;
         ServiceOptions options;
+        options.store_first = true;
         options.jobs.observe = [&, first = true](jobs::Event event, const jobs::Job&) mutable {
             if (event != jobs::Event::Started || !std::exchange(first, false)) return;
             running.set_value();
