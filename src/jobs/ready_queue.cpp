@@ -95,6 +95,11 @@ bool ReadyQueue::pause(std::chrono::milliseconds time) {
     return !changed_.wait_for(lock, time, [this] { return stopped_; });
 }
 
+std::size_t ReadyQueue::idle() const {
+    const std::scoped_lock lock(mutex_);
+    return idle_;
+}
+
 void ReadyQueue::stop() {
     std::unique_lock lock(mutex_);
     open_ = false;

@@ -67,6 +67,9 @@ public:
     /// Sleeps; false as soon as the queue has stopped.
     [[nodiscard]] bool pause(std::chrono::milliseconds time);
 
+    /// Workers that wait for a job.
+    [[nodiscard]] std::size_t idle() const;
+
     /// Drops the jobs that nobody has claimed (they are on disk), and waits for the announced ones to arrive.
     void stop();
 
@@ -76,7 +79,7 @@ private:
     Node pop();
     void end_run(const Node& node);
 
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::condition_variable changed_;
     /// Each tenant's first, in the order of their turns; the others hang behind it, so that queueing takes no memory.
     std::list<Ready> turns_;

@@ -68,6 +68,7 @@ public:
     void stop();
     SqliteStore& store() { return *store_; }
     const UnfinishedJobs& unfinished() const { return unfinished_; }
+    std::size_t idle_workers() const { return ready_.idle(); }
 
 private:
     void look_up(SqliteStore::Insert insert, Done done);
@@ -428,7 +429,9 @@ std::shared_ptr<JobService::Wait> JobService::when_final(std::string_view id, st
     return impl_->when_final(id, std::move(wake));
 }
 
-JobService::Load JobService::load() const { return {impl_->unfinished().count(), impl_->unfinished().bytes()}; }
+JobService::Load JobService::load() const {
+    return {impl_->unfinished().count(), impl_->unfinished().bytes(), impl_->idle_workers()};
+}
 
 std::string JobService::store_diagnostic() const { return impl_->store().last_diagnostic(); }
 std::uint64_t JobService::store_failures() const { return impl_->store().failures(); }

@@ -81,6 +81,7 @@ public:
     struct Load {
         std::size_t unfinished_jobs = 0;
         std::size_t unfinished_bytes = 0;
+        std::size_t idle_workers = 0;
     };
     Load load() const;
 

@@ -74,7 +74,7 @@ def test_waits_of_peers_that_are_gone_hold_no_connection(
     start_server: StartServer, tmp_path: pathlib.Path, faults: Faults, honest: Callable[[str], HonestRequest]
 ) -> None:
     """Though the job does not become final: its result cannot be written."""
-    server = start_server(home=tmp_path / "one", env=faults.env)
+    server = start_server("--store-first", home=tmp_path / "one", env=faults.env)
     job_id = post(server, "/infer", honest("logistic_v1").body).json()["job_id"]
     faults.fail_disk(errno.ENOSPC)
     message = request_bytes("GET", f"/jobs/{job_id}", {"Prefer": "wait=60"})
