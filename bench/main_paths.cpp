@@ -1,7 +1,7 @@
 // The main paths, each once between marks of callgrind: how many instructions they take, whatever the machine's speed.
 // bench/instructions.py runs it. Valgrind 3.19 knows no AVX-512, so the kernels are those for AVX2, or the forced ones.
+#include "base/worker_pool.h"
 #include "client/request_body.h"
-#include "client/worker_pool.h"
 #include "he/native_evaluator.h"
 #include "he/seal_context.h"
 #include "inference/circuit.h"
@@ -40,10 +40,9 @@ Reference make_request(const server::Catalog& catalog, keys::EncryptionMode mode
     const keys::Session session = keys::Session::create(*model->context, mode).value();
     const std::vector<double> values(model->description().input_dimension, 0.5);
     const std::vector<client::Row> rows{values};
-    client::WorkerPool workers(1);
+    WorkerPool workers(1);
     const auto encrypt = [&] {
-        return std::move(
-            *client::encrypt_batch(session, model->description(), rows, protocol::Encoding::Hex, workers));
+        return std::move(*client::encrypt_batch(session, model->description(), rows, protocol::Encoding::Hex, workers));
     };
     (void)encrypt();  // what is made once is made
     return {model, std::string(measured(name, encrypt).body.view())};
@@ -59,8 +58,7 @@ jobs::Submission receive(const server::Catalog& catalog, std::string_view body) 
 
 std::vector<std::uint8_t> evaluate(const server::ServedModel& model, const jobs::Submission& job) {
     const he::Context& context = *model.context;
-    const auto inputs =
-        inference::unpack_inputs(*job.inputs, context, model.plan.input_primes, model.scale()).value();
+    const auto inputs = inference::unpack_inputs(*job.inputs, context, model.plan.input_primes, model.scale()).value();
     const auto result =
         inference::run(model.plan, *model.evaluator, std::span<const he::CiphertextView>(inputs.views)).value();
     return wire::write_ciphertext({.seal_minor = job.seal_minor,
@@ -92,9 +90,12 @@ void key_switching() {
     }
     he::Ciphertext a{3, 2, 1024, {}};
     a.words.resize(2 * 3 * 8192);
-    std::generate(a.words.begin(), a.words.end(), [i = std::uint64_t{1}]() mutable { return i = i * 48271 % 2147483647; });
+    std::generate(a.words.begin(), a.words.end(),
+                  [i = std::uint64_t{1}]() mutable { return i = i * 48271 % 2147483647; });
     second_time("rotate", [&] { return evaluator->rotate(a, 1, keys).value(); });
-    second_time("rotate_4_hoisted", [&] { return evaluator->rotate_many(a, std::vector<int>{1, 2, 3, 4}, keys).value(); });
+    second_time("rotate_4_hoisted", [&] {
+        return evaluator->rotate_many(a, std::vector<int>{1, 2, 3, 4}, keys).value();
+    });
     second_time("rescale", [&] { return evaluator->rescale(a).value(); });
 }
 
@@ -117,14 +118,8 @@ int main(int argc, char** argv) {
         message.job_id = job.id;
         message.status = "completed";
         message.created_at = "2026-03-02T09:15:04.120Z";
-        message.result = protocol::ResultMessage{job.model_id,
-                                                 job.model_version,
-                                                 protocol::Encoding::Hex,
-                                                 1,
-                                                 1,
-                                                 false,
-                                                 1e-3,
-                                                 job.request_digest};
+        message.result = protocol::ResultMessage{job.model_id, job.model_version, protocol::Encoding::Hex, 1, 1, false,
+                                                 1e-3,         job.request_digest};
         if (mode == keys::EncryptionMode::Symmetric)
             second_time("reply", [&] { return protocol::job_body(message, result); });
     }

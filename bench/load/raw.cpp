@@ -1,11 +1,11 @@
 #include "load/crew.h"
 #include "load/load.h"
 
+#include "base/worker_pool.h"
 #include "client/model_list.h"
 #include "client/request_body.h"
 #include "client/server_api.h"
 #include "client/session_pool.h"
-#include "client/worker_pool.h"
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
@@ -54,7 +54,7 @@ std::string make_body(const LoadOptions& options) {
     const auto* session = taken(sessions.session(model->encryption));
     const auto encoding =
         options.client.encoding == Encoding::Base64 ? protocol::Encoding::Base64 : protocol::Encoding::Hex;
-    client::WorkerPool workers(1);
+    WorkerPool workers(1);
     const auto batch = taken(client::encrypt_batch(*session, *model, rows, encoding, workers));
     return std::string(batch.body.view());
 }

@@ -1,13 +1,13 @@
 #include "client/engine.h"
 
 #include "base/ids.h"
+#include "base/worker_pool.h"
 #include "client/decode.h"
 #include "client/model_list.h"
 #include "client/reply.h"
 #include "client/request_body.h"
 #include "client/server_api.h"
 #include "client/session_pool.h"
-#include "client/worker_pool.h"
 
 #include <algorithm>
 #include <chrono>

@@ -1,8 +1,8 @@
 // Rows to the body of POST /infer: one ciphertext a feature, row i in slot i.
 #pragma once
 
+#include "base/worker_pool.h"
 #include "client/failure.h"
-#include "client/worker_pool.h"
 #include "keys/session.h"
 #include "protocol/model.h"
 #include "protocol/payload.h"

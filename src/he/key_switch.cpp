@@ -1,5 +1,7 @@
 #include "he/key_switch.h"
 
+#include "he/helpers.h"
+
 #include <array>
 
 namespace einfer::he {
@@ -50,26 +52,27 @@ Digits KeySwitch::decompose(const std::uint64_t* polynomial, std::size_t prime_c
     const Residues coefficients = to_coefficients(polynomial, prime_count);
     Digits digits{prime_count, {}};
     digits.words.resize((prime_count + 1) * prime_count * degree);
-    std::uint64_t* out = digits.words.data();
-    for (std::size_t target = 0; target <= prime_count; ++target)
+    Helpers::share_out(prime_count + 1, [&](std::size_t target, std::size_t) {
+        std::uint64_t* out = digits.words.data() + target * prime_count * degree;
         for (std::size_t digit = 0; digit < prime_count; ++digit, out += degree) {
             if (digit == target)
                 std::copy_n(polynomial + digit * degree, degree, out);
             else
                 transform_digit(coefficients.data(), digit, prime_of(target, prime_count), out);
         }
+    });
     return digits;
 }
 
 Extended KeySwitch::multiply(const Digits& digits, const KeySwitchKey& key, const std::uint32_t* permutation) const {
     const std::size_t degree = ring_.degree(), prime_count = digits.prime_count;
     Extended sum = make_extended(prime_count, degree);
-    std::array<const std::uint64_t*, max_primes> block;
-    for (std::size_t target = 0; target <= prime_count; ++target) {
+    Helpers::share_out(prime_count + 1, [&](std::size_t target, std::size_t) {
+        std::array<const std::uint64_t*, max_primes> block;
         for (std::size_t digit = 0; digit < prime_count; ++digit)
             block[digit] = digits.words.data() + (target * prime_count + digit) * degree;
         multiply_block(block.data(), prime_count, target, key, permutation, sum);
-    }
+    });
     return sum;
 }
 
@@ -78,20 +81,20 @@ Extended KeySwitch::switch_key(const std::uint64_t* polynomial, std::size_t prim
     const std::size_t degree = ring_.degree();
     const Residues coefficients = to_coefficients(polynomial, prime_count);
     Extended sum = make_extended(prime_count, degree);
-    Residues transformed(prime_count * degree);
-    std::array<const std::uint64_t*, max_primes> block;
-    for (std::size_t target = 0; target <= prime_count; ++target) {
+    Residues transformed(Helpers::threads() * prime_count * degree);
+    Helpers::share_out(prime_count + 1, [&](std::size_t target, std::size_t thread) {
+        std::array<const std::uint64_t*, max_primes> block;
         for (std::size_t digit = 0; digit < prime_count; ++digit) {
             if (digit == target) {
                 block[digit] = polynomial + digit * degree;
                 continue;
             }
-            std::uint64_t* const out = transformed.data() + digit * degree;
+            std::uint64_t* const out = transformed.data() + (thread * prime_count + digit) * degree;
             transform_digit(coefficients.data(), digit, prime_of(target, prime_count), out);
             block[digit] = out;
         }
         multiply_block(block.data(), prime_count, target, key, nullptr, sum);
-    }
+    });
     return sum;
 }
 

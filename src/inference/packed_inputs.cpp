@@ -1,6 +1,9 @@
 #include "inference/packed_inputs.h"
 
+#include "he/helpers.h"
+
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <optional>
 
@@ -130,27 +133,30 @@ Result<UnpackedInputs> unpack_inputs(std::span<const std::uint8_t> bytes, const 
     }
     if (cursor.left() != 0) return corrupt();
 
-    const auto seeded = std::count_if(inputs.begin(), inputs.end(), [](const Packed& input) { return input.seed; });
+    std::vector<std::size_t> seeded;
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+        if (inputs[i].seed) seeded.push_back(i);
     UnpackedInputs unpacked;
-    unpacked.expanded.resize(2 * polynomial_words * static_cast<std::size_t>(seeded));
-    std::uint64_t* room = unpacked.expanded.data();
-    for (const Packed& input : inputs) {
-        he::CiphertextView view;
+    unpacked.expanded.resize(2 * polynomial_words * seeded.size());
+    unpacked.views.resize(inputs.size());
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+        he::CiphertextView& view = unpacked.views[i];
         view.prime_count = kept_primes;
         view.size = 2;
         view.scale = scale;
         view.polynomial_stride = polynomial_words;
         // The head of an input keeps words on their boundary.
-        view.words = reinterpret_cast<const std::uint64_t*>(input.words);
-        if (input.seed) {
-            view.words = room;
-            std::memcpy(room, input.words, polynomial);
-            if (!context.expand_seed(*input.seed, kept_primes, {room + polynomial_words, polynomial_words}))
-                return corrupt();
-            room += 2 * polynomial_words;
-        }
-        unpacked.views.push_back(view);
+        view.words = reinterpret_cast<const std::uint64_t*>(inputs[i].words);
     }
+    std::atomic<bool> good = true;
+    he::Helpers::share_out(seeded.size(), [&](std::size_t index, std::size_t) {
+        const Packed& input = inputs[seeded[index]];
+        std::uint64_t* const room = unpacked.expanded.data() + 2 * polynomial_words * index;
+        std::memcpy(room, input.words, polynomial);
+        if (!context.expand_seed(*input.seed, kept_primes, {room + polynomial_words, polynomial_words})) good = false;
+        unpacked.views[seeded[index]].words = room;
+    });
+    if (!good) return corrupt();
     return unpacked;
 }
 

@@ -1,5 +1,6 @@
 #include "server/inference_service.h"
 
+#include "he/helpers.h"
 #include "inference/circuit.h"
 #include "inference/clear_evaluator.h"
 #include "inference/packed_inputs.h"
@@ -19,6 +20,7 @@ Error context_unavailable() {
 
 /// Inputs in, result bytes out; the request's SEAL version on them.
 Result<jobs::Outcome> compute(const ServedModel& model, std::uint8_t seal_minor, const jobs::Bytes& packed) {
+    const he::Helpers::Evaluation under_way;
     const auto begun = std::chrono::steady_clock::now();
     const he::Context& context = *model.context;
     const auto inputs = inference::unpack_inputs(packed, context, model.plan.input_primes, model.scale());
@@ -110,6 +112,7 @@ Result<std::unique_ptr<InferenceService>> InferenceService::create(std::unique_p
 
 Result<void> InferenceService::prepare() {
     if (const auto made = catalog_->make_contexts(options_.evaluator); !made) return made;
+    he::Helpers::set_threads(options_.jobs.workers);
     if (const auto started = jobs_->start(); !started) return started;
     prepared_ = true;
     return {};

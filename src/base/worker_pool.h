@@ -5,7 +5,7 @@
 #include <functional>
 #include <memory>
 
-namespace einfer::client {
+namespace einfer {
 
 class WorkerPool {
 public:
@@ -31,4 +31,4 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace einfer::client
+}  // namespace einfer

@@ -1,5 +1,5 @@
 // Work that is shared out: all of it, once, begun in order.
-#include "client/worker_pool.h"
+#include "base/worker_pool.h"
 
 #include <gtest/gtest.h>
 
@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-namespace einfer::client {
+namespace einfer {
 namespace {
 
 TEST(WorkerPool, DoesEverythingOnce) {
@@ -73,4 +73,4 @@ TEST(WorkerPool, WorkIsBegunInOrder) {
 }
 
 }  // namespace
-}  // namespace einfer::client
+}  // namespace einfer

@@ -1,4 +1,4 @@
-#include "client/worker_pool.h"
+#include "base/worker_pool.h"
 
 #include <signal.h>  // pthread_sigmask
 
@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-namespace einfer::client {
+namespace einfer {
 namespace {
 
 /// Threads that are made meanwhile get no signals: those are for the program's own threads.
@@ -112,4 +112,4 @@ WorkerPool::~WorkerPool() = default;
 std::size_t WorkerPool::threads() const { return impl_->threads; }
 void WorkerPool::run(std::size_t count, const Task& task) { impl_->run(count, task); }
 
-}  // namespace einfer::client
+}  // namespace einfer
