@@ -7,7 +7,7 @@ set -euo pipefail
 packages=(
   build-essential cmake ninja-build pkg-config ca-certificates git
   libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev
-  libssl-dev zlib1g-dev libzstd-dev libsqlite3-dev libcsv-dev
+  libssl-dev zlib1g-dev libzstd-dev libsqlite3-dev libisal-dev libcsv-dev
   libspdlog-dev libfmt-dev libcli11-dev libvalijson-dev libgtest-dev
   python3 python3-pip python3-venv python3-yaml
 )

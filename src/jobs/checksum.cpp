@@ -1,6 +1,6 @@
 #include "jobs/checksum.h"
 
-#include "jobs/crc32.h"
+#include <isa-l/crc.h>
 
 #include <bit>
 #include <cmath>
@@ -8,7 +8,8 @@
 namespace einfer::jobs {
 
 void Checksum::append(const void* data, std::size_t size) {
-    value_ = crc32_of(value_, static_cast<const std::uint8_t*>(data), size);
+    // The same as zlib's crc32_z(), an order of magnitude faster: requests are megabytes.
+    if (size != 0) value_ = crc32_gzip_refl(value_, static_cast<const unsigned char*>(data), size);
 }
 
 Checksum& Checksum::add(std::int64_t number) {
