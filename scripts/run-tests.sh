@@ -63,9 +63,9 @@ run_asan() {
   local seeds='json_envelope|hex|base64|infer_plain|ciphertext|compression|registry_entry|client_reply|client_http'
   local targets
   IFS='|' read -ra targets <<<"$seeds"
-  build_preset asan-ubsan base_test protocol_test tenants_test wire_test registry_test jobs_test "${targets[@]/#/fuzz_}" || return
+  build_preset asan-ubsan base_test protocol_test tenants_test wire_test kernels_test he_test registry_test jobs_test "${targets[@]/#/fuzz_}" || return
   ulimit -s 131072
-  run_ctest asan-ubsan -R "^(base|protocol|tenants|wire|registry|jobs)\.|^fuzz\.($seeds)\$"
+  run_ctest asan-ubsan -R "^(base|protocol|tenants|wire|kernels|he|registry|jobs)\.|^fuzz\.($seeds)\$"
 }
 
 run_tsan() { build_preset tsan jobs_test && run_ctest tsan -R '^jobs\.'; }

@@ -10,8 +10,12 @@
 // Calls would pass vectors and constants through memory.
 #define INLINE __attribute__((always_inline)) inline
 
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+#else
 #pragma GCC push_options
 #pragma GCC target("avx2")
+#endif
 
 namespace einfer::kernels {
 namespace {
@@ -125,7 +129,11 @@ const Kernels avx2_kernels{
 
 }  // namespace einfer::kernels
 
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
 #pragma GCC pop_options
+#endif
 
 #else
 

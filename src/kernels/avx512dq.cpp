@@ -10,8 +10,12 @@
 // Calls would pass vectors and constants through memory.
 #define INLINE __attribute__((always_inline)) inline
 
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,avx512f,avx512dq,avx512vl"))), apply_to = function)
+#else
 #pragma GCC push_options
 #pragma GCC target("avx2,avx512f,avx512dq,avx512vl")
+#endif
 
 namespace einfer::kernels {
 namespace {
@@ -48,7 +52,11 @@ const Kernels avx512dq_kernels{
 
 }  // namespace einfer::kernels
 
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
 #pragma GCC pop_options
+#endif
 
 #else
 

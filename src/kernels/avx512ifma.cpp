@@ -11,8 +11,12 @@
 // Calls would pass vectors and constants through memory.
 #define INLINE __attribute__((always_inline)) inline
 
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,avx512f,avx512dq,avx512vl,avx512ifma"))), apply_to = function)
+#else
 #pragma GCC push_options
 #pragma GCC target("avx2,avx512f,avx512dq,avx512vl,avx512ifma")
+#endif
 
 namespace einfer::kernels {
 namespace {
@@ -244,7 +248,11 @@ const Kernels avx512ifma_kernels{
 
 }  // namespace einfer::kernels
 
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
 #pragma GCC pop_options
+#endif
 
 #else
 
