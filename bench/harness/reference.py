@@ -18,7 +18,7 @@ OUTSIDE = (
     "Seen from the client: last byte given to the kernel until the reply's first byte, so what still is in socket "
     "buffers counts."
 )
-INSIDE = "From the server's log: last byte received until the whole reply was given to the kernel."
+INSIDE = "From the server's log: last byte received until the job was done, its result on disk."
 
 Series = dict[str, list[float]]
 

@@ -90,14 +90,10 @@ def _times(event: Mapping[str, Any]) -> dict[str, float]:
 
 
 def after_receiving(events: Events) -> list[float]:
-    """Of requests that waited for their job: seconds from the last byte of the request until all of the reply was
-    given to the kernel. Empty when the log does not say when the last byte was there."""
+    """Seconds from the last byte of each request until its job was done: its result on disk. Empty when the log does
+    not say."""
     return [
-        (event["microseconds"] - event["receive_us"]) / 1e6
+        event["total_us"] / 1e6
         for event in events
-        if event.get("event") == "request"
-        and event.get("route") == "/infer"
-        and event.get("status") == 200
-        and "receive_us" in event
-        and str(event.get("request_id", "")).startswith("bench-")
+        if event.get("event") == "job_completed" and "total_us" in event
     ]

@@ -210,12 +210,14 @@ def test_every_time_of_the_log_is_found():
         },
         {"event": "request", "route": "/infer", "status": 503, "request_id": "bench-0-1", "microseconds": 10},
         {"event": "request", "route": "/models", "status": 200, "microseconds": 10},
-        {"event": "job_completed", "job_id": "x", "evaluate_us": 2_000},
+        {"event": "job_completed", "job_id": "x", "evaluate_us": 2_000, "total_us": 4_000},
+        {"event": "job_accepted", "job_id": "x", "store_us": 1_000},
     ]
     assert server.phases(events) == {
         "request.microseconds": [0.03],
         "request.receive_us": [0.026],
         "request.validate_us": [0.001],
         "job_completed.evaluate_us": [0.002],
+        "job_completed.total_us": [0.004],
     }
     assert server.after_receiving(events) == pytest.approx([0.004])
