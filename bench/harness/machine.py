@@ -64,7 +64,7 @@ def versions(build: pathlib.Path) -> dict[str, str]:
         "SEAL": _seal_version(),
         "compiler": _output("c++", "--version").splitlines()[0] if _output("c++", "--version") else "",
         "system": operating_system,
-        "kernel": platform.release(),
+        "kernel": platform.release().split("-")[0],
         "Python": platform.python_version(),
     }
     return {name: text for name, text in found.items() if text} | _python_packages()
