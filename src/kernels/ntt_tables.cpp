@@ -21,7 +21,7 @@ std::uint64_t smallest_root(std::uint64_t order, const Modulus& modulus) {
         if (modulus.power(power, order / 2) == modulus.value() - 1) root = power;
     }
     // All primitive roots are its odd powers.
-    const std::uint64_t square = modulus.multiply(root, root);
+    const Factor square = modulus.factor(modulus.multiply(root, root));
     std::uint64_t smallest = root;
     for (std::uint64_t i = 0, power = root; i < order / 2; ++i, power = modulus.multiply(power, square))
         smallest = std::min(smallest, power);
@@ -31,16 +31,18 @@ std::uint64_t smallest_root(std::uint64_t order, const Modulus& modulus) {
 Factors powers_in_tree_order(std::uint64_t base, std::size_t n, const Modulus& modulus) {
     Factors factors{std::vector<std::uint64_t>(n), std::vector<std::uint64_t>(n), {}};
     const int width = std::countr_zero(n);
+    const Factor step = modulus.factor(base);
     std::uint64_t power = 1;
     for (std::size_t exponent = 0; exponent < n; ++exponent) {
         const Factor factor = modulus.factor(power);
         const std::size_t node = reverse_bits(exponent, width);
         factors.operands[node] = factor.operand;
         factors.quotients[node] = factor.quotient;
-        power = modulus.multiply(power, base);
+        power = modulus.multiply(power, step);
     }
-    if (modulus.fits_ifma())
-        for (const std::uint64_t quotient : factors.quotients) factors.quotients_52.push_back(quotient >> 11);
+    if (!modulus.fits_ifma()) return factors;
+    factors.quotients_52.reserve(n);
+    for (const std::uint64_t quotient : factors.quotients) factors.quotients_52.push_back(quotient >> 11);
     return factors;
 }
 
@@ -54,6 +56,8 @@ Factors in_lane_order(const Factors& tree) {
     constexpr std::size_t rows = 8;
     const std::size_t n = tree.operands.size();
     Factors lanes;
+    for (auto* const list : {&lanes.operands, &lanes.quotients, &lanes.quotients_52})
+        list->reserve(n / lane_run * lane_factors);
     for (std::size_t run = 0; run < n / lane_run; ++run)
         for (const std::size_t each : {std::size_t{2}, std::size_t{4}})  // nodes a row
             for (std::size_t i = 0; i < each; ++i)

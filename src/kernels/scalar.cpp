@@ -18,14 +18,14 @@ void ntt_forward(const NttTables& tables, const std::uint64_t* input, std::uint6
             std::uint64_t* const lower = values + 2 * node * half;
             std::uint64_t* const upper = lower + half;
             for (std::size_t i = 0; i < half; ++i) {
-                const std::uint64_t x = lower[i] >= 2 * p ? lower[i] - 2 * p : lower[i];
+                const std::uint64_t x = subtract_once(lower[i], 2 * p);
                 const std::uint64_t y = modulus.multiply_lazy(upper[i], root);
                 lower[i] = x + y;
                 upper[i] = x + 2 * p - y;
             }
         }
     }
-    for (std::size_t i = 0; i < n; ++i) values[i] = modulus.below(values[i] >= 2 * p ? values[i] - 2 * p : values[i]);
+    for (std::size_t i = 0; i < n; ++i) values[i] = modulus.below(subtract_once(values[i], 2 * p));
 }
 
 void ntt_inverse(const NttTables& tables, const std::uint64_t* input, std::uint64_t* values) {
@@ -41,7 +41,7 @@ void ntt_inverse(const NttTables& tables, const std::uint64_t* input, std::uint6
             std::uint64_t* const upper = lower + half;
             for (std::size_t i = 0; i < half; ++i) {
                 const std::uint64_t x = lower[i], y = upper[i];
-                lower[i] = x + y >= 2 * p ? x + y - 2 * p : x + y;
+                lower[i] = subtract_once(x + y, 2 * p);
                 upper[i] = modulus.multiply_lazy(x + 2 * p - y, root);
             }
         }

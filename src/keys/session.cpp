@@ -1,6 +1,7 @@
 #include "keys/session.h"
 
 #include "he/seal_context.h"
+#include "keys/transform_tables.h"
 
 #include <algorithm>
 #include <cmath>
@@ -12,6 +13,7 @@ public:
     Impl(he::Context chosen, EncryptionMode chosen_mode)
         : context(std::move(chosen)),
           mode(chosen_mode),
+          tables(register_tables(context)),
           generator(context.seal().context),
           encoder(context.seal().context),
           encryptor(context.seal().context, generator.secret_key()),
@@ -25,6 +27,7 @@ public:
 
     const he::Context context;
     const EncryptionMode mode;
+    const std::vector<SharedTables> tables;  // before SEAL's objects, which transform what they make
     seal::KeyGenerator generator;
     seal::CKKSEncoder encoder;
     seal::Encryptor encryptor;

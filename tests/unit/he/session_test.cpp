@@ -1,6 +1,7 @@
 // Encrypt, check as the server does, decrypt.
 #include "keys/session.h"
 
+#include "keys/transform_tables.h"
 #include "support/encryption.h"
 #include "support/seal_bytes.h"
 
@@ -21,6 +22,13 @@ protected:
     static constexpr double scale = 0x1p30;
     const he::Context context = make_context(4096, {36, 36, 37});
 };
+
+/// What is an oracle here must not be what it judges: only the client has SEAL's transforms on our kernels.
+TEST_P(SessionTest, SealIsUnmodifiedInThisProgram) {
+    const keys::Session session = make_session(context, GetParam());
+    ASSERT_TRUE(session.encrypt(std::vector<double>{1.5}, scale));
+    EXPECT_EQ(keys::transforms_on_kernels(), 0u);
+}
 
 TEST_P(SessionTest, ValuesComeBack) {
     const keys::Session session = make_session(context, GetParam());
