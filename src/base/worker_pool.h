@@ -21,7 +21,7 @@ public:
 
     [[nodiscard]] std::size_t threads() const;
 
-    /// Calls task(0, …) to task(count - 1, …), each once, on up to `count` threads, and returns when all have returned.
+    /// Calls task(0, …) to task(count - 1, …), each once, on any of the threads, and returns when all have returned.
     /// Work is begun in order: when an index is begun, all below it have been. `task` does not throw. When the system
     /// has no more threads, those that there are do it. One caller at a time, not from a task.
     void run(std::size_t count, const Task& task);

@@ -163,7 +163,7 @@ Outcome<EncryptedBatch> encrypt_batch(const keys::Session& session, const protoc
     layout.write_frame(body.data());
 
     InOrder order;
-    std::vector<Desk> desks(std::min(workers.threads(), model.input_dimension));
+    std::vector<Desk> desks(workers.threads());  // any of them may come
     const auto encrypt = [&](std::size_t feature, Desk& desk) -> Outcome<void> {
         desk.column.resize(rows.size());
         desk.bytes.resize(bytes);

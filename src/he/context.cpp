@@ -86,6 +86,8 @@ Result<void> Context::expand_seed(const wire::Seed& seed, std::size_t prime_coun
     seal::util::sample_poly_uniform(info.make_prng(), parms, all.data());
     std::copy_n(all.begin(), words.size(), words.begin());
     return {};
+} catch (const std::bad_alloc&) {
+    throw;
 } catch (const std::exception&) {
     return Error{ErrorCode::Internal, "expanding a seed failed"};
 }

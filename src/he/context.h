@@ -42,7 +42,8 @@ public:
     [[nodiscard]] const wire::ParmsId& key_parms_id() const { return parms_id(primes().size()); }
 
     /// The second polynomial of a seeded ciphertext at the first data level, as SEAL makes it: its residues modulo the
-    /// first `prime_count` primes, prime_count · N words. INVALID_CIPHERTEXT for a generator SEAL does not know.
+    /// first `prime_count` primes, prime_count · N words. INVALID_CIPHERTEXT for a generator SEAL does not know; throws
+    /// std::bad_alloc.
     [[nodiscard]] Result<void> expand_seed(const wire::Seed& seed, std::size_t prime_count,
                                            std::span<std::uint64_t> words) const;
     [[nodiscard]] Result<void> expand_seed(const wire::Seed& seed, std::span<std::uint64_t> words) const {

@@ -23,7 +23,7 @@ Shared& shared() {
 
 void Helpers::set_threads(std::size_t threads) {
     const std::scoped_lock lock(shared().mutex);
-    shared().pool = std::make_unique<WorkerPool>(threads);
+    if (shared().evaluations == 0) shared().pool = std::make_unique<WorkerPool>(threads);
 }
 
 std::size_t Helpers::threads() { return shared().pool->threads(); }

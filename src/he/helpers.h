@@ -9,7 +9,8 @@ namespace einfer::he {
 
 class Helpers {
 public:
-    /// Threads that may work on one evaluation, its own included. 1, the default, lends none. Before evaluations begin.
+    /// Threads that may work on one evaluation, its own included. 1, the default, lends none. While none is under way;
+    /// else it does nothing.
     static void set_threads(std::size_t threads);
 
     /// What share_out() may use at once: for buffers.

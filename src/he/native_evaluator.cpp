@@ -43,6 +43,14 @@ bool NativeEvaluator::is_level(std::size_t prime_count) const {
     return prime_count >= 1 && prime_count <= context_.data_prime_count();
 }
 
+bool NativeEvaluator::is_key(const KeySwitchKey& key) const {
+    return key.words.size() == 2 * context_.data_prime_count() * ring_->prime_count() * ring_->degree();
+}
+
+bool NativeEvaluator::is_plain(const Plaintext& plain) const {
+    return plain.words.size() >= plain.prime_count * ring_->degree();
+}
+
 Result<Value> NativeEvaluator::checked(Value value) const {
     const auto second = value.words.begin() + static_cast<std::ptrdiff_t>(value.prime_count * ring_->degree());
     if (std::all_of(second, value.words.end(), [](std::uint64_t word) { return word == 0; }))
@@ -123,7 +131,8 @@ Result<Value> NativeEvaluator::add_constant(const Input& a, double constant) con
 
 Result<Value> NativeEvaluator::multiply_plain(const Input& a, const Plaintext& b) const {
     const double scale = a.scale * b.scale;
-    if (!is_level(a.prime_count) || a.prime_count != b.prime_count || !fits(scale, a.prime_count)) return failed();
+    if (!is_level(a.prime_count) || a.prime_count != b.prime_count || !is_plain(b) || !fits(scale, a.prime_count))
+        return failed();
     const std::size_t degree = ring_->degree();
     Value product = make(a.prime_count, a.size, scale);
     for (std::size_t polynomial = 0; polynomial < a.size; ++polynomial)
@@ -141,7 +150,8 @@ Result<Value> NativeEvaluator::multiply_accumulate(std::span<const Input> inputs
     if (!is_level(prime_count) || !fits(scale, prime_count)) return failed();
     for (std::size_t i = 0; i < inputs.size(); ++i)
         if (inputs[i].prime_count != prime_count || inputs[i].size != inputs[0].size ||
-            plains[i].prime_count != prime_count || !close(inputs[i].scale * plains[i].scale, scale))
+            plains[i].prime_count != prime_count || !is_plain(plains[i]) ||
+            !close(inputs[i].scale * plains[i].scale, scale))
             return failed();
     Value sum = make(prime_count, inputs[0].size, scale);
     std::vector<kernels::Term> terms(inputs.size());
@@ -176,7 +186,7 @@ Result<Value> NativeEvaluator::multiply(const Input& a, const Input& b) const {
 Result<Value> NativeEvaluator::square(const Input& a) const { return multiply(a, a); }
 
 Result<Value> NativeEvaluator::relinearize(const Input& a, const KeySwitchKey& key) const {
-    if (!is_level(a.prime_count) || a.size != 3) return failed();
+    if (!is_level(a.prime_count) || a.size != 3 || !is_key(key)) return failed();
     Extended switched = key_switch_.switch_key(a.polynomial(2), a.prime_count, key);
     Value result = make(a.prime_count, 2, a.scale);
     key_switch_.divide(switched.first, a.prime_count, a.polynomial(0), row(result, 0, 0));
@@ -212,7 +222,7 @@ const KeySwitchKey* NativeEvaluator::key_of(int step, const GaloisKeys& keys, st
     if (std::abs(step) >= static_cast<int>(ring_->degree() / 2)) return nullptr;
     element = kernels::galois_element(ring_->degree(), step);
     const auto found = keys.find(element);
-    return found == keys.end() ? nullptr : &found->second;
+    return found == keys.end() || !is_key(found->second) ? nullptr : &found->second;
 }
 
 void NativeEvaluator::permute(const std::uint64_t* from, std::size_t prime_count, std::uint32_t element,

@@ -39,6 +39,8 @@ private:
     [[nodiscard]] Result<Value> checked(Value value) const;
     [[nodiscard]] std::uint64_t* row(Value& value, std::size_t polynomial, std::size_t prime) const;
     [[nodiscard]] const std::uint64_t* row(const Input& value, std::size_t polynomial, std::size_t prime) const;
+    [[nodiscard]] bool is_key(const KeySwitchKey& key) const;
+    [[nodiscard]] bool is_plain(const Plaintext& plain) const;
     [[nodiscard]] const KeySwitchKey* key_of(int step, const GaloisKeys& keys, std::uint32_t& element) const;
     /// `a` with its first polynomial permuted into the addend's place.
     void permute(const std::uint64_t* from, std::size_t prime_count, std::uint32_t element, std::uint64_t* to) const;

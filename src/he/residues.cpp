@@ -28,6 +28,20 @@ Kept& kept() {
     return all;
 }
 
+/// Frees kept blocks of other sizes, the largest first, until `bytes` more fit: sizes that nobody asks for any more do
+/// not stay for ever.
+void make_room(Kept& all, std::size_t bytes) noexcept {
+    for (auto size = all.blocks.rbegin(); size != all.blocks.rend() && all.bytes + bytes > ResidueMemory::kept_bytes;
+         ++size) {
+        if (size->first == bytes) continue;
+        while (!size->second.empty() && all.bytes + bytes > ResidueMemory::kept_bytes) {
+            free_block(size->second.back(), size->first);
+            size->second.pop_back();
+            all.bytes -= size->first;
+        }
+    }
+}
+
 }  // namespace
 
 void* ResidueMemory::take(std::size_t bytes) {
@@ -42,7 +56,11 @@ void* ResidueMemory::take(std::size_t bytes) {
             return block;
         }
     }
-    void* const block = ::operator new(bytes, alignment_of(bytes));
+    void* block = ::operator new(bytes, alignment_of(bytes), std::nothrow);
+    if (block == nullptr) {
+        release();
+        block = ::operator new(bytes, alignment_of(bytes));
+    }
     // Keys are read from end to end in each operation: the translations of small pages alone would not fit.
     if (bytes >= smallest_huge) ::madvise(block, bytes, MADV_HUGEPAGE);
     return block;
@@ -53,6 +71,7 @@ void ResidueMemory::give_back(void* block, std::size_t bytes) noexcept {
         try {
             Kept& all = kept();
             const std::scoped_lock lock(all.mutex);
+            make_room(all, bytes);
             if (all.bytes + bytes <= kept_bytes) {
                 all.blocks[bytes].push_back(block);
                 all.bytes += bytes;

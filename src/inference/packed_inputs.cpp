@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <new>
 #include <optional>
 
 namespace einfer::inference {
@@ -148,14 +149,20 @@ Result<UnpackedInputs> unpack_inputs(std::span<const std::uint8_t> bytes, const 
         // The head of an input keeps words on their boundary.
         view.words = reinterpret_cast<const std::uint64_t*>(inputs[i].words);
     }
-    std::atomic<bool> good = true;
+    std::atomic<bool> good = true, out_of_memory = false;
     he::Helpers::share_out(seeded.size(), [&](std::size_t index, std::size_t) {
         const Packed& input = inputs[seeded[index]];
         std::uint64_t* const room = unpacked.expanded.data() + 2 * polynomial_words * index;
         std::memcpy(room, input.words, polynomial);
-        if (!context.expand_seed(*input.seed, kept_primes, {room + polynomial_words, polynomial_words})) good = false;
         unpacked.views[seeded[index]].words = room;
+        try {
+            if (!context.expand_seed(*input.seed, kept_primes, {room + polynomial_words, polynomial_words}))
+                good = false;
+        } catch (const std::bad_alloc&) {
+            out_of_memory = true;
+        }
     });
+    if (out_of_memory) throw std::bad_alloc();
     if (!good) return corrupt();
     return unpacked;
 }

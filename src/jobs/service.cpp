@@ -164,8 +164,7 @@ Result<void> JobService::Impl::submit(Submission submission, Done done) {
         }
         admitted = true;
         if (insert.claimed && insert.submission.evaluate_first) {
-            node.front().unstored =
-                std::make_shared<Unstored>(std::move(insert), std::move(done), steady_clock::now());
+            node.front().unstored = std::make_shared<Unstored>(std::move(insert), std::move(done), steady_clock::now());
             ready_.arrive(std::move(node));
             return {};
         }
@@ -318,8 +317,9 @@ Outcome JobService::Impl::call_evaluate(const Job& job, const Bytes& inputs) con
 void JobService::Impl::evaluate_first(Ready& ready) {
     const std::shared_ptr<Unstored> unstored = std::move(ready.unstored);
     Job job;
-    job.submission.id = ready.id;
+    job.submission.id = std::move(ready.id);
     try {
+        Accepted own{job.submission.id};  // nothing that is told after the commit may need memory
         job.submission = unstored->insert.submission;
         job.submission.inputs = nullptr;
         job.state = State::Running;
@@ -332,10 +332,10 @@ void JobService::Impl::evaluate_first(Ready& ready) {
         job.durations.serialise = outcome.serialise;
         const bool failed = outcome.error.has_value();
         unstored->insert.outcome = std::move(outcome);
-        writer_.insert(std::move(unstored->insert), [this, job, failed, done = unstored->done,
+        writer_.insert(std::move(unstored->insert), [this, job, failed, own = std::move(own), done = unstored->done,
                                                      evaluated = steady_clock::now()](Result<Written> written) mutable {
             job.durations.store = steady_clock::now() - evaluated;
-            auto result = accepted(Accepted{job.submission.id}, std::move(written));
+            auto result = accepted(std::move(own), std::move(written));
             finished_at_once(job, failed ? Event::Failed : Event::Completed, std::move(result), done);
         });
     } catch (const std::bad_alloc&) {

@@ -32,7 +32,8 @@ struct ServiceOptions {
 };
 
 /// Evaluates one job. Runs on a worker; must not throw for bad data (return an Outcome with an error), and whatever it
-/// does throw fails the job with INTERNAL, but for std::bad_alloc, which costs it one of its attempts.
+/// does throw fails the job with INTERNAL, but for std::bad_alloc, which costs it one of its attempts, or refuses
+/// it when it is evaluated first.
 using Evaluate = std::function<Outcome(const Job& job, const Bytes& inputs)>;
 
 /// Threads: `workers` workers that evaluate, and one store thread that gathers waiting writes into one transaction
@@ -58,8 +59,10 @@ public:
     /// commit is on disk, or with the error: RATE_LIMITED for the quota of stored bytes, OVERLOADED for that of all
     /// tenants or a disk that fails. Only after success is the job handed to a worker.
     ///
-    /// A submission that asks to be evaluated first is, when a worker is idle, and its inputs never go to the disk: `done`
-    /// is called after the commit of the job with its result. A process that dies before has not accepted it.
+    /// A submission that asks to be evaluated first is, when a worker is idle, and its inputs never go to the disk:
+    /// `done` is called after the commit of the job with its result, or, when there is no memory, by the worker. A
+    /// process that dies before has not accepted it, and no attempt is counted. Its key and its quota of stored bytes
+    /// are looked at with the commit.
     ///
     /// With an idempotency key that names a job of the tenant, whatever has become of that one, nothing is added:
     /// `done` gets that job's id, or IDEMPOTENCY_CONFLICT if its body was another. That holds when there is no room as

@@ -257,11 +257,12 @@ private:
         if (exceeds(insert.max_stored_bytes, number_of(write_->all_stored_bytes), bytes))
             return Error{ErrorCode::Overloaded, "the server's space for jobs is used up; try again later"};
 
-        const State state = insert.claimed ? State::Running : State::Queued;
+        const bool claimed = insert.claimed || insert.outcome;
+        const State state = claimed ? State::Running : State::Queued;
         const UnixMillis now = clock_();
         const std::int64_t checksum = insert.outcome ? 0 : input_checksum(job.id, inputs);
         Query(write_->insert_job, job.id, job.tenant, job.model_id, job.model_version, job.encoding, job.request_digest,
-              job.batch_size, job.seal_minor, number(state), insert.claimed ? 1 : 0, now, job.idempotency_key, bytes,
+              job.batch_size, job.seal_minor, number(state), claimed ? 1 : 0, now, job.idempotency_key, bytes,
               request_checksum(job, now), checksum)
             .run();
         if (insert.outcome) return finish(job.id, 1, *insert.outcome);

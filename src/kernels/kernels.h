@@ -33,7 +33,7 @@ struct PairedFactors {
     std::size_t stride;  ///< words from one run to the next, at least 2 · run · terms
 };
 
-/// One instruction set's functions. All results are canonical. n is any number of residues, but for the transforms,
+/// One instruction set's functions. Residues, weights and constants are canonical, and so are all results. n is any number of residues, but for the transforms,
 /// whose size is that of the tables, and permutations. `out` may be one of the inputs, position for position, except
 /// for permutations. Thread-safe; nothing is allocated.
 struct Kernels {

@@ -44,30 +44,32 @@ Error too_large() {
     return {ErrorCode::Internal, "encryption failed: a value is too large for the model's parameters"};
 }
 
-/// Whether this thread is encrypting.
-thread_local bool encrypting = false;
+/// Whether this thread is encrypting or decrypting.
+thread_local bool working_on_secrets = false;
 
-/// While a thread encrypts, SEAL's default pool is the thread's own. SEAL's shared pools do not survive an allocation
-/// that fails: MemoryPoolHeadMT::get() throws with its spin lock held, and the next thread that wants it spins for ever
-/// (4.1.2). Some of what encrypting makes cannot be given a pool, so that SEAL has to be told in this way. Nothing of
-/// it leaves the thread: results are copied.
-class OwnPoolWhileEncrypting final : public seal::MMProf {
+/// While a thread does, SEAL's default pool is the thread's own, and what is in it is cleared: noise and plaintexts.
+/// SEAL's shared pools do not survive an allocation that fails: MemoryPoolHeadMT::get() throws with its spin lock held,
+/// and the next thread that wants it spins for ever (4.1.2). Some of what encrypting makes cannot be given a pool, so
+/// that SEAL has to be told in this way. Nothing of it leaves the thread: results are copied.
+class OwnPoolForSecrets final : public seal::MMProf {
 public:
     seal::MemoryPoolHandle get_pool(seal::mm_prof_opt_t) override {
-        return encrypting ? seal::MemoryPoolHandle::ThreadLocal() : seal::MemoryPoolHandle::Global();
+        if (!working_on_secrets) return seal::MemoryPoolHandle::Global();
+        thread_local const seal::MemoryPoolHandle own = seal::MemoryPoolHandle::New(true);
+        return own;
     }
 };
 
 /// Before there are threads: SEAL reads its profile without a lock.
 [[maybe_unused]] const auto replaced_profile =
-    seal::MemoryManager::SwitchProfile(std::make_unique<OwnPoolWhileEncrypting>());
+    seal::MemoryManager::SwitchProfile(std::make_unique<OwnPoolForSecrets>());
 
-class Encrypting {
+class WorkOnSecrets {
 public:
-    Encrypting() { encrypting = true; }
-    ~Encrypting() { encrypting = false; }
-    Encrypting(const Encrypting&) = delete;
-    Encrypting& operator=(const Encrypting&) = delete;
+    WorkOnSecrets() { working_on_secrets = true; }
+    ~WorkOnSecrets() { working_on_secrets = false; }
+    WorkOnSecrets(const WorkOnSecrets&) = delete;
+    WorkOnSecrets& operator=(const WorkOnSecrets&) = delete;
 };
 
 /// False when it has another size.
@@ -106,7 +108,7 @@ Result<void> Session::encrypt(std::span<const double> values, double scale, std:
         return std::abs(value) * scale < beyond_any_modulus;  // false for NaN
     });
     if (!fit) return too_large();
-    const Encrypting scope;
+    const WorkOnSecrets scope;
     seal::Plaintext plain;
     impl_->encoder.encode(std::vector<double>(values.begin(), values.end()), scale, plain);
     bool written = false;
@@ -119,6 +121,8 @@ Result<void> Session::encrypt(std::span<const double> values, double scale, std:
     }
     if (!written) return Error{ErrorCode::Internal, "encryption failed: a ciphertext has an unexpected size"};
     return {};
+} catch (const std::bad_alloc&) {
+    throw;
 } catch (const std::exception&) {
     return too_large();
 }
@@ -130,6 +134,7 @@ Result<std::vector<std::uint8_t>> Session::encrypt(std::span<const double> value
 }
 
 Result<std::vector<double>> Session::decrypt(const he::Ciphertext& ciphertext, std::size_t count) const try {
+    const WorkOnSecrets scope;
     seal::Plaintext plain;
     impl_->decryptor.decrypt(he::to_seal(impl_->context, ciphertext), plain);
     std::vector<double> values;
