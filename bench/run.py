@@ -161,6 +161,7 @@ def main() -> int:
     if not (build / "bin/load_generator").exists():
         print("bench: the programs are not built; `make bench` builds them", file=sys.stderr)
         return 2
+    machine.wait_until_idle()
     results = read_results(chosen.output)
     kernel = results.get("machine", {}).get("kernel_in_use", "")
     earlier = results.get("machine", {}).get("versions", {})

@@ -8,6 +8,7 @@ import pathlib
 import platform
 import re
 import subprocess
+import time
 from typing import Any
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -76,6 +77,13 @@ def load_average() -> float:
 
 def is_idle(load: float, cores: int) -> bool:
     return load <= IDLE * cores
+
+
+def wait_until_idle(seconds: float = 150) -> None:
+    """Lets the load of a build fade away; in vain on a machine that is busy."""
+    until = time.monotonic() + seconds
+    while not is_idle(load_average(), os.cpu_count() or 1) and time.monotonic() < until:
+        time.sleep(1)
 
 
 def describe(build: pathlib.Path) -> dict[str, Any]:
