@@ -64,16 +64,18 @@ Digits KeySwitch::decompose(const std::uint64_t* polynomial, std::size_t prime_c
     return digits;
 }
 
-Extended KeySwitch::multiply(const Digits& digits, const KeySwitchKey& key, const std::uint32_t* permutation) const {
+std::vector<Extended> KeySwitch::multiply(const Digits& digits, std::span<const Rotation> rotations) const {
     const std::size_t degree = ring_.degree(), prime_count = digits.prime_count;
-    Extended sum = make_extended(prime_count, degree);
+    std::vector<Extended> sums;
+    for (std::size_t i = 0; i < rotations.size(); ++i) sums.push_back(make_extended(prime_count, degree));
     Helpers::share_out(prime_count + 1, [&](std::size_t target, std::size_t) {
         std::array<const std::uint64_t*, max_primes> block;
         for (std::size_t digit = 0; digit < prime_count; ++digit)
             block[digit] = digits.words.data() + (target * prime_count + digit) * degree;
-        multiply_block(block.data(), prime_count, target, key, permutation, sum);
+        for (std::size_t i = 0; i < rotations.size(); ++i)
+            multiply_block(block.data(), prime_count, target, *rotations[i].key, rotations[i].permutation, sums[i]);
     });
-    return sum;
+    return sums;
 }
 
 Extended KeySwitch::switch_key(const std::uint64_t* polynomial, std::size_t prime_count,

@@ -6,6 +6,8 @@
 #include "he/ring.h"
 
 #include <cstdint>
+#include <span>
+#include <vector>
 
 namespace einfer::he {
 
@@ -29,9 +31,12 @@ public:
     /// `polynomial`: prime_count · N, in NTT form.
     [[nodiscard]] Digits decompose(const std::uint64_t* polynomial, std::size_t prime_count) const;
 
-    /// Σ digits · key, the digits permuted unless `permutation` is null.
-    [[nodiscard]] Extended multiply(const Digits& digits, const KeySwitchKey& key,
-                                    const std::uint32_t* permutation) const;
+    struct Rotation {
+        const KeySwitchKey* key;
+        const std::uint32_t* permutation;  ///< of the digits
+    };
+    /// Σ digits · key for each rotation. The digits of one prime serve all of them while they are in the cache.
+    [[nodiscard]] std::vector<Extended> multiply(const Digits& digits, std::span<const Rotation> rotations) const;
 
     /// multiply(decompose(polynomial), key), with the digits of one prime at a time in memory.
     [[nodiscard]] Extended switch_key(const std::uint64_t* polynomial, std::size_t prime_count,

@@ -252,10 +252,22 @@ Result<Value> NativeEvaluator::rotate(const Input& a, int step, const GaloisKeys
 Result<std::vector<Value>> NativeEvaluator::rotate_many(const Input& a, std::span<const int> steps,
                                                         const GaloisKeys& keys) const {
     if (!is_level(a.prime_count) || a.size != 2) return failed();
-    const Digits digits = key_switch_.decompose(a.polynomial(1), a.prime_count);
+    std::vector<std::uint32_t> elements;
+    std::vector<KeySwitch::Rotation> rotations;
+    for (const int step : steps) {
+        if (step == 0) continue;
+        const KeySwitchKey* const key = key_of(step, keys, elements.emplace_back());
+        if (key == nullptr) return failed();
+        rotations.push_back({key, ring_->permutation(elements.back())});
+    }
+    std::vector<Extended> sums;
+    if (!rotations.empty())
+        sums = key_switch_.multiply(key_switch_.decompose(a.polynomial(1), a.prime_count), rotations);
+
     Residues permuted(a.prime_count * ring_->degree());
     std::vector<Value> rotated;
     rotated.reserve(steps.size());
+    std::size_t next = 0;
     for (const int step : steps) {
         if (step == 0) {
             auto same = mod_switch(a, a.prime_count);
@@ -263,14 +275,11 @@ Result<std::vector<Value>> NativeEvaluator::rotate_many(const Input& a, std::spa
             rotated.push_back(*std::move(same));
             continue;
         }
-        std::uint32_t element = 0;
-        const KeySwitchKey* const key = key_of(step, keys, element);
-        if (key == nullptr) return failed();
-        Extended switched = key_switch_.multiply(digits, *key, ring_->permutation(element));
         Value result = make(a.prime_count, 2, a.scale);
-        permute(a.polynomial(0), a.prime_count, element, permuted.data());
-        key_switch_.divide(switched.first, a.prime_count, permuted.data(), row(result, 0, 0));
-        key_switch_.divide(switched.second, a.prime_count, nullptr, row(result, 1, 0));
+        permute(a.polynomial(0), a.prime_count, elements[next], permuted.data());
+        key_switch_.divide(sums[next].first, a.prime_count, permuted.data(), row(result, 0, 0));
+        key_switch_.divide(sums[next].second, a.prime_count, nullptr, row(result, 1, 0));
+        sums[next++] = {};
         auto good = checked(std::move(result));
         if (!good) return good.error();
         rotated.push_back(*std::move(good));

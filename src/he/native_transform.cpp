@@ -65,22 +65,26 @@ private:
     }
 
     bool make_babies() {
-        std::vector<int> steps = transform_.baby_steps();
+        const std::vector<int> steps = transform_.baby_steps();
         Extended same = empty();
         add_lifted(input_.polynomial(0), same.first, true);
         add_lifted(input_.polynomial(1), same.second, true);
         babies_.emplace(0, std::move(same));
         if (steps.empty()) return true;
-        const Digits digits = evaluator_.key_switch_.decompose(input_.polynomial(1), level_);
-        Residues permuted(level_ * degree_);
+        std::vector<std::uint32_t> elements;
+        std::vector<KeySwitch::Rotation> rotations;
         for (const int step : steps) {
-            std::uint32_t element = 0;
-            const KeySwitchKey* const key = evaluator_.key_of(step, keys_, element);
+            const KeySwitchKey* const key = evaluator_.key_of(step, keys_, elements.emplace_back());
             if (key == nullptr) return false;
-            Extended rotated = evaluator_.key_switch_.multiply(digits, *key, ring_.permutation(element));
-            evaluator_.permute(input_.polynomial(0), level_, element, permuted.data());
-            add_lifted(permuted.data(), rotated.first, false);
-            babies_.emplace(step, std::move(rotated));
+            rotations.push_back({key, ring_.permutation(elements.back())});
+        }
+        std::vector<Extended> rotated = evaluator_.key_switch_.multiply(
+            evaluator_.key_switch_.decompose(input_.polynomial(1), level_), rotations);
+        Residues permuted(level_ * degree_);
+        for (std::size_t i = 0; i < steps.size(); ++i) {
+            evaluator_.permute(input_.polynomial(0), level_, elements[i], permuted.data());
+            add_lifted(permuted.data(), rotated[i].first, false);
+            babies_.emplace(steps[i], std::move(rotated[i]));
         }
         return true;
     }

@@ -10,7 +10,12 @@ namespace {
 
 constexpr std::size_t smallest_kept = 64 * 1024;
 constexpr std::size_t huge_page = std::size_t{2} << 20;
-constexpr std::size_t smallest_huge = 2 * huge_page;
+constexpr std::size_t smallest_huge = huge_page * 3 / 8;
+
+/// Whole huge pages for what fills most of one.
+std::size_t rounded(std::size_t bytes) {
+    return bytes < smallest_huge ? bytes : (bytes + huge_page - 1) / huge_page * huge_page;
+}
 
 std::align_val_t alignment_of(std::size_t bytes) { return std::align_val_t{bytes >= smallest_huge ? huge_page : 64}; }
 
@@ -56,13 +61,13 @@ void* ResidueMemory::take(std::size_t bytes) {
             return block;
         }
     }
-    void* block = ::operator new(bytes, alignment_of(bytes), std::nothrow);
+    void* block = ::operator new(rounded(bytes), alignment_of(bytes), std::nothrow);
     if (block == nullptr) {
         release();
-        block = ::operator new(bytes, alignment_of(bytes));
+        block = ::operator new(rounded(bytes), alignment_of(bytes));
     }
     // Keys are read from end to end in each operation: the translations of small pages alone would not fit.
-    if (bytes >= smallest_huge) ::madvise(block, bytes, MADV_HUGEPAGE);
+    if (bytes >= smallest_huge) ::madvise(block, rounded(bytes), MADV_HUGEPAGE);
     return block;
 }
 
