@@ -75,6 +75,7 @@ int main(int argc, char** argv) {
     app.add_option("--clients", options.clients)->check(CLI::Range(1, 4096));
     app.add_option("--requests", options.requests, "of each client")->check(CLI::PositiveNumber);
     app.add_option("--warm-up", options.warm_up, "of each client");
+    app.add_option("--threads", options.client.threads, "of each client; 0: all cores");
     app.add_option("--rows", options.rows, "of one request")->check(CLI::PositiveNumber);
     app.add_flag("--public-key", public_key);
     app.add_flag("--base64", base64);

@@ -24,6 +24,7 @@ def run(
     requests: int = 1,
     warm_up: int = 1,
     rows: int = 1,
+    threads: int = 0,
     public_key: bool = False,
     base64: bool = False,
 ) -> Load:
@@ -43,6 +44,8 @@ def run(
         str(warm_up),
         "--rows",
         str(rows),
+        "--threads",
+        str(threads),
     ]
     command += ["--public-key"] if public_key else []
     command += ["--base64"] if base64 else []
