@@ -8,7 +8,42 @@
 
 #include <string.h>  // explicit_bzero
 
+#include <algorithm>
+#include <utility>
+
 namespace einfer::protocol {
+namespace {
+
+/// Text that may be a secret key, sent by mistake: no copy of it stays in memory.
+class WipedText {
+public:
+    WipedText() = default;
+    WipedText(WipedText&& other) noexcept : text_(std::exchange(other.text_, {})) {}
+    WipedText& operator=(WipedText&& other) noexcept {
+        wipe();
+        text_ = std::exchange(other.text_, {});
+        return *this;
+    }
+    ~WipedText() { wipe(); }
+
+    void append(std::string_view part) {
+        if (text_.size() + part.size() > text_.capacity()) {
+            std::string larger;
+            larger.reserve(std::max(2 * text_.capacity(), text_.size() + part.size()));
+            larger.append(text_);
+            wipe();
+            text_ = std::move(larger);
+        }
+        text_.append(part);
+    }
+    [[nodiscard]] std::string_view view() const { return text_; }
+
+private:
+    void wipe() { ::explicit_bzero(text_.data(), text_.size()); }
+    std::string text_;
+};
+
+}  // namespace
 
 /// Decodes /inputs/*/payload while it arrives.
 class InferRequestParser::Tap final : public StringTap {
@@ -43,8 +78,7 @@ public:
             const boost::json::value* const encoding = path[2].container->get_object().if_contains("encoding");
             if (encoding != nullptr) {  // without one the schema refuses the request
                 begin_decoding(*encoding);
-                decode(input_.text);
-                ::explicit_bzero(input_.text.data(), input_.text.size());  // perhaps a key that was sent by mistake
+                decode(input_.text.view());
             }
         }
         // The first fault is the one that is reported; a thousand more need not be kept.
@@ -66,7 +100,7 @@ private:
         std::optional<PayloadDecoder> decoder;
         std::size_t characters = 0;
         std::size_t bytes = 0;
-        std::string text;  // held only until the encoding is known
+        WipedText text;  // held only until the encoding is known
         Reservation memory;
         bool no_memory = false;
     };

@@ -1,5 +1,7 @@
 #include "server/memory_keeper.h"
 
+#include "he/residues.h"
+
 #include <malloc.h>
 
 namespace einfer::server {
@@ -9,6 +11,7 @@ void MemoryKeeper::look_after(const InferenceService& service, std::uint64_t act
     const bool busy = service.memory_in_use() > 0 || service.load().unfinished_jobs > 0;
     if (busy || activity == trimmed_at_) return;
     trimmed_at_ = activity;
+    he::ResidueMemory::release();
     if (mallinfo2().fordblks >= worth_it) malloc_trim(0);
 }
 

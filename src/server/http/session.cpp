@@ -81,6 +81,10 @@ Session::Session(net::ip::tcp::socket socket, std::shared_ptr<net::ssl::context>
 }
 
 Session::~Session() {
+    ::explicit_bzero(chunk_.data(), chunk_.size());
+    buffer_.clear();
+    const auto all = buffer_.prepare(buffer_.capacity());  // what was refused unread may be a key, too
+    ::explicit_bzero(all.data(), all.size());
     --shared_.connections;
     ++shared_.endings;
 }

@@ -30,12 +30,13 @@ net::awaitable<Result<void>> Session::read_body(std::size_t limit, std::function
 /// A body may have held a secret key that was sent by mistake.
 void Session::wipe_buffers() {
     ::explicit_bzero(chunk_.data(), chunk_.size());
-    const std::string next(static_cast<const char*>(buffer_.data().data()), buffer_.size());  // pipelined
+    std::string next(static_cast<const char*>(buffer_.data().data()), buffer_.size());  // pipelined
     buffer_.clear();
     const auto all = buffer_.prepare(buffer_.capacity());
     ::explicit_bzero(all.data(), all.size());
     net::buffer_copy(buffer_.prepare(next.size()), net::buffer(next));
     buffer_.commit(next.size());
+    ::explicit_bzero(next.data(), next.size());
 }
 
 /// Fills chunk_ with the bodies of as many chunks as have arrived: they may have a byte each.
@@ -50,7 +51,9 @@ std::size_t Session::parse_body(beast::error_code& parsed) {
 
 net::awaitable<Result<void>> Session::receive_body(std::size_t limit,
                                                    const std::function<void(std::string_view)>& consume) {
-    if (beast::iequals(parser_->get()[beast::http::field::expect], "100-continue") && buffer_.size() == 0) {
+    const bool knows_continue = parser_->get().version() >= 11;
+    if (knows_continue && buffer_.size() == 0 &&
+        beast::iequals(parser_->get()[beast::http::field::expect], "100-continue")) {
         static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
         const auto [ec, bytes] = co_await net::async_write(stream_, net::buffer(go_on), as_result);
         if (ec) co_return too_slow();
