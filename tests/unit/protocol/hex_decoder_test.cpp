@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include <cstring>
 #include <random>
 #include <string>
@@ -54,7 +56,7 @@ TEST(HexDecoder, EveryLengthAndAlignment) {
                 const std::string text = std::string(offset, 'x') + to_hex(expected) + 'x';
                 std::vector<std::uint8_t> bytes(offset + count + 1, 0xee);
                 ASSERT_TRUE(variant.decode(text.data() + offset, bytes.data() + offset, count)) << variant.name;
-                ASSERT_EQ(std::memcmp(bytes.data() + offset, expected.data(), count), 0)
+                ASSERT_TRUE(std::equal(expected.begin(), expected.end(), bytes.data() + offset))
                     << variant.name << ' ' << count;
                 ASSERT_EQ(bytes.back(), 0xee) << variant.name << " writes too far at " << count;
             }
