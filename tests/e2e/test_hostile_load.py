@@ -104,7 +104,7 @@ def test_sigterm_under_attack(
     start_server: StartServer, pair: HonestRequest, good: GoodRequest, tmp_path: pathlib.Path
 ) -> None:
     """It ends, though nobody lets it, and what it accepted is done afterwards."""
-    server = start_server("--shutdown-grace", "0.5", "--workers", "1", home=tmp_path / "one")
+    server = start_server("--shutdown-grace", "0.5", "--workers", "1", "--store-first", home=tmp_path / "one")
     infer = request_bytes("POST", "/infer", JSON_BODY, pair.body)
     stop, accepted = threading.Event(), list[str]()
     bodies = [*bombs(pair), pair.body]

@@ -156,7 +156,7 @@ def stuck_jobs(server: Server, request: HonestRequest) -> tuple[list[str], Calla
 
 
 def test_waiting_for_a_job_ends_with_the_cap(start_server: StartServer, good: GoodRequest, pair: HonestRequest) -> None:
-    server = start_server("--workers", "1", "--max-wait", "1")
+    server = start_server("--workers", "1", "--store-first", "--max-wait", "1")
     jobs, unlock = stuck_jobs(server, pair)
     try:
         job = job_of(server, jobs[-1], Prefer="wait=1000000")
@@ -213,7 +213,7 @@ def test_an_expired_job_stays_expired_after_a_restart(
 def test_a_full_queue_refuses_and_keeps_what_it_has(
     start_server: StartServer, good: GoodRequest, pair: HonestRequest
 ) -> None:
-    server = start_server("--max-queued-jobs", "2", "--workers", "1")
+    server = start_server("--max-queued-jobs", "2", "--workers", "1", "--store-first")
     lock = server.lock_database()
     with Volley(server, [pair.body] * 6) as volley:
         volley.fire()
@@ -289,7 +289,7 @@ def asked_and_refused(server: Server, pair: HonestRequest) -> bool:
 def test_a_crowd_is_served_or_told_to_wait(
     start_server: StartServer, good: GoodRequest, pair: HonestRequest, flags: tuple[str, str]
 ) -> None:
-    server = start_server(*flags, "--workers", "1")
+    server = start_server(*flags, "--workers", "1", "--store-first")
     for _ in range(3):
         with Volley(server, [pair.body] * 32) as volley:
             volley.fire()
@@ -440,7 +440,7 @@ def test_a_request_under_way_is_answered(
 def test_long_polls_end_with_the_server(
     start_server: StartServer, good: GoodRequest, pair: HonestRequest, tmp_path: pathlib.Path
 ) -> None:
-    server = start_server("--workers", "1", "--shutdown-grace", "60", home=tmp_path / "one")
+    server = start_server("--workers", "1", "--store-first", "--shutdown-grace", "60", home=tmp_path / "one")
     jobs, unlock = stuck_jobs(server, pair)
     try:
         with Connection(server) as connection:
@@ -509,7 +509,7 @@ def interrupted(
     """Jobs of which some were not finished when the server was."""
     jobs: dict[str, HonestRequest] = {}
     while True:
-        server = start_server("--workers", "1", home=home)
+        server = start_server("--workers", "1", "--store-first", home=home)
         jobs |= twenty_jobs(server, batches)
         interrupt(server)
         if server.unfinished_jobs():
@@ -557,7 +557,7 @@ def test_kill_9_at_any_moment(start_server: StartServer, batches: list[HonestReq
                     refused.append(reply)
 
     for wanted in (3, 10, 17):
-        server = start_server("--workers", "1", home=tmp_path / "one")
+        server = start_server("--workers", "1", "--store-first", home=tmp_path / "one")
         before = len(accepted)
         senders = [threading.Thread(target=keep_sending, args=(server, request)) for request in batches]
         for sender in senders:
@@ -580,7 +580,7 @@ def test_a_job_that_kills_the_server_is_given_up(
     start_server: StartServer, good: GoodRequest, batches: list[HonestRequest], tmp_path: pathlib.Path
 ) -> None:
     """Each start is an attempt; after the last one the job is failed, and those that were never begun go on."""
-    server = start_server("--workers", "1", home=tmp_path / "one")
+    server = start_server("--workers", "1", "--store-first", home=tmp_path / "one")
     jobs, unlock = stuck_jobs(server, batches[0])
     server.kill()
     unlock()
@@ -600,7 +600,7 @@ def test_jobs_of_a_model_that_is_gone_fail(
     start_server: StartServer, good: GoodRequest, honest: Callable[[str], HonestRequest], pair_models: pathlib.Path,
     tmp_path: pathlib.Path,
 ) -> None:
-    server = start_server("--workers", "1", home=tmp_path / "one")
+    server = start_server("--workers", "1", "--store-first", home=tmp_path / "one")
     jobs, unlock = stuck_jobs(server, honest("logistic_v1"))
     server.kill()
     unlock()
@@ -621,7 +621,7 @@ def test_jobs_of_a_model_that_is_another_now_fail(
 ) -> None:
     """The operator has broken a rule, and clients hear no wrong answers for it."""
     request = honest("logistic_v1")
-    server = start_server("--workers", "1", home=tmp_path / "one")
+    server = start_server("--workers", "1", "--store-first", home=tmp_path / "one")
     jobs, unlock = stuck_jobs(server, request)
     server.kill()
     unlock()

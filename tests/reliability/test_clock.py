@@ -66,7 +66,7 @@ def test_a_job_that_waits_while_the_clock_is_set_back(
     faults.set(clock_offset_ms=DAY)
     jobs: list[str] = []
     while True:
-        server = start_server("--workers", "1", registry=pair_models, home=tmp_path / "one", env=faults.env)
+        server = start_server("--workers", "1", "--store-first", registry=pair_models, home=tmp_path / "one", env=faults.env)
         jobs += [post(server, "/infer", pair.body).json()["job_id"] for _ in range(20)]
         server.kill()
         if server.unfinished_jobs():

@@ -35,7 +35,7 @@ def corpse(
     """With jobs of every state, in the database and in its log."""
     home = tmp_path_factory.mktemp("corpse")
     while True:
-        server = MortalServer(pair_models, home, "--workers", "1").wait_ready()
+        server = MortalServer(pair_models, home, "--workers", "1", "--store-first").wait_ready()
         recorder = Recorder(server)
         with at_work(crowd(recorder, questions)):
             wait_until(lambda: count_of(recorder, 200, 202) >= 60, "jobs are accepted")  # noqa: B023

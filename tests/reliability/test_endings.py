@@ -88,7 +88,7 @@ def test_a_late_result_is_refused(
 ) -> None:
     """While a worker stands still its job is given to another attempt: what it has to say then changes nothing."""
     recorder = Recorder(Address())
-    server = start_server("--workers", "1", registry=pair_models, home=tmp_path / "one")
+    server = start_server("--workers", "1", "--store-first", registry=pair_models, home=tmp_path / "one")
     recorder.address = server
     late: list[str] = []
 
