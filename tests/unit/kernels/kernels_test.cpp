@@ -43,7 +43,8 @@ protected:
     void SetUp() override {
         const kernels::Candidate& candidate = kernels::candidates()[GetParam()];
         if (!candidate.supported) {
-            // Running it would end the process. scripts/run-tests.sh shows this line, so that it is not taken for passed.
+            // Running it would end the process. scripts/run-tests.sh shows this line, so that it is not taken for
+            // passed.
             std::cout << "NOT TESTED HERE: this machine has no " << candidate.kernels->name << std::endl;
             GTEST_SKIP() << "this machine has no " << candidate.kernels->name;
         }
