@@ -24,7 +24,9 @@ demo: deps $(BUILD)/build.ninja ## encrypted predictions for real patient record
 	@cmake --build --preset release --parallel $(JOBS) --target einfer-server einfer-cli
 	@python3 scripts/demo.py --bin $(BUILD)/bin
 
-test: build $(VENV)/.complete ## everything: unit, contract, end-to-end, interop; sanitizers for the fast part
+# The Python packages arrive while the compiler works.
+test: deps ## everything: unit, contract, end-to-end, interop; sanitizers for the fast part
+	@$(MAKE) --no-print-directory --jobs 2 build $(VENV)/.complete
 	@scripts/run-tests.sh all
 
 test-unit: build ## the C++ unit tests
@@ -68,7 +70,7 @@ $(BENCH_VENV)/.complete: bench/requirements.txt
 test-asan: deps ## the unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@scripts/run-tests.sh asan-ubsan
 
-test-tsan: deps ## the jobs tests under ThreadSanitizer
+test-tsan: deps ## the tests of jobs and keys under ThreadSanitizer
 	@scripts/run-tests.sh tsan
 
 SECONDS ?= 60

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <CLI/CLI.hpp>
 #include <boost/json/serialize.hpp>
+#include <boost/json/value_from.hpp>
 
 #include <cstdio>
 #include <exception>
@@ -52,11 +53,18 @@ json::object to_json(const Sample& sample, bool raw) {
 json::object to_json(const Load& load, const LoadOptions& options, bool raw) {
     json::array samples;
     for (const Sample& sample : load.samples) samples.push_back(to_json(sample, raw));
-    return {
-        {"mode", raw ? "raw" : "clients"},   {"clients", options.clients},      {"rows", options.rows},
-        {"wall_seconds", load.wall_seconds}, {"key_seconds", load.key_seconds}, {"largest_error", load.largest_error},
-        {"error_bound", load.error_bound},   {"body_bytes", load.body_bytes},   {"cpu_seconds", cpu_seconds()},
-        {"samples", std::move(samples)}};
+    return {{"mode", raw ? "raw" : "clients"},
+            {"clients", options.clients},
+            {"rows", options.rows},
+            {"wall_seconds", load.wall_seconds},
+            {"key_seconds", load.key_seconds},
+            {"largest_error", load.largest_error},
+            {"error_bound", load.error_bound},
+            {"body_bytes", load.body_bytes},
+            {"key_bytes", load.key_bytes},
+            {"cpu_seconds", cpu_seconds()},
+            {"answers", json::value_from(load.answers)},
+            {"samples", std::move(samples)}};
 }
 
 }  // namespace
@@ -77,6 +85,7 @@ int main(int argc, char** argv) {
     app.add_option("--warm-up", options.warm_up, "of each client");
     app.add_option("--threads", options.client.threads, "of each client; 0: all cores");
     app.add_option("--rows", options.rows, "of one request")->check(CLI::PositiveNumber);
+    app.add_option("--data", options.data, "CSV with a header; its first rows are sent")->check(CLI::ExistingFile);
     app.add_flag("--public-key", public_key);
     app.add_flag("--base64", base64);
     CLI11_PARSE(app, argc, argv);

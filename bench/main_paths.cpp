@@ -38,11 +38,11 @@ struct Reference {
 Reference make_request(const server::Catalog& catalog, keys::EncryptionMode mode, const char* name) {
     const server::ServedModel* const model = catalog.find("logistic_v1", "1.0.0").value();
     const keys::Session session = keys::Session::create(*model->context, mode).value();
-    const std::vector<double> values(model->description().input_dimension, 0.5);
+    const std::vector<double> values(model->view.input_dimension, 0.5);
     const std::vector<client::Row> rows{values};
     WorkerPool workers(1);
     const auto encrypt = [&] {
-        return std::move(*client::encrypt_batch(session, model->description(), rows, protocol::Encoding::Hex, workers));
+        return std::move(*client::encrypt_batch(session, *model->view.v1_0, rows, protocol::Encoding::Hex, workers));
     };
     (void)encrypt();  // what is made once is made
     return {model, std::string(measured(name, encrypt).body.view())};
@@ -58,16 +58,11 @@ jobs::Submission receive(const server::Catalog& catalog, std::string_view body) 
 
 std::vector<std::uint8_t> evaluate(const server::ServedModel& model, const jobs::Submission& job) {
     const he::Context& context = *model.context;
-    const auto inputs = inference::unpack_inputs(*job.inputs, context, model.plan.input_primes, model.scale()).value();
-    const auto result =
-        inference::run(model.plan, *model.evaluator, std::span<const he::CiphertextView>(inputs.views)).value();
-    return wire::write_ciphertext({.seal_minor = job.seal_minor,
-                                   .parms_id = context.parms_id(result.prime_count),
-                                   .size = result.size,
-                                   .poly_modulus_degree = context.poly_modulus_degree(),
-                                   .coeff_modulus_size = result.prime_count,
-                                   .scale = result.scale,
-                                   .words = result.words});
+    const auto inputs =
+        inference::unpack_inputs(*job.inputs, context, model.executable->kept_primes(), model.view.scale).value();
+    const server::Evaluation evaluation{
+        .evaluator = *model.evaluator, .inputs = inputs.views, .rows = job.batch_size, .seal_minor = job.seal_minor};
+    return model.executable->run(evaluation).value();
 }
 
 /// Twice: the first time takes memory and makes tables.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures einfer against its targets and its peers, and writes bench/results/latest.json and docs/benchmarks.md.
 
-    make bench                                         # everything, about a quarter of an hour
+    make bench                                         # everything, about twenty minutes
     build/bench-venv/bin/python bench/run.py --only S3,S5 --quick
     build/bench-venv/bin/python bench/run.py --report-only
 
@@ -23,7 +23,7 @@ from typing import Any
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "bench"))
 
-from harness import crowd, growth, kernels, linear, machine, plots, reference, report, seed, throughput  # noqa: E402
+from harness import crowd, growth, kernels, linear, machine, networks, plots, reference, report, seed, throughput  # noqa: E402
 from harness.bench import Bench, Findings  # noqa: E402
 from harness.stats import rounded  # noqa: E402
 from harness.targets import PARTS, TARGETS, missing  # noqa: E402
@@ -37,6 +37,8 @@ MEASURES: dict[str, Callable[[Bench], Findings]] = {
     "S3": reference.measure,
     "S4": linear.measure,
     "S5": throughput.measure,
+    "S6": networks.measure_cnn,
+    "S7": networks.measure_mlp,
     "S8": crowd.measure,
     "S9": growth.measure,
     "seed": seed.measure,
@@ -113,6 +115,7 @@ def measure(bench: Bench, chosen: list[str], results: dict[str, Any]) -> bool:
             "quick": bench.quick,
             "load_at_start": round(load, 2),
             "machine_was_busy": busy,
+            "flags": results["machine"]["flags"],
         }
     return whole
 

@@ -16,6 +16,13 @@ find_library(CSV_LIBRARY csv REQUIRED)
 find_path(CSV_INCLUDE_DIR csv.h REQUIRED)
 find_path(VALIJSON_INCLUDE_DIR valijson/validator.hpp REQUIRED)
 
+# The messages of the ONNX format. Debian's package says which namespace and which of its two sets of messages it was
+# built with; FindProtobuf makes the target that it links.
+find_package(Protobuf REQUIRED)
+find_package(ONNX REQUIRED)
+add_library(einfer_onnx_format INTERFACE)
+target_link_libraries(einfer_onnx_format INTERFACE onnx_proto)
+
 list(APPEND CMAKE_PREFIX_PATH ${PROJECT_SOURCE_DIR}/build/deps/seal)
 find_package(SEAL 4.1 QUIET)
 if(NOT SEAL_FOUND)

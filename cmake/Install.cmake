@@ -25,6 +25,7 @@ foreach(program einfer-cli einfer-server)
 endforeach()
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/models/ DESTINATION ${data_dir}/models
-        FILES_MATCHING PATTERN "*.json" PATTERN training EXCLUDE PATTERN holdout EXCLUDE)
+        FILES_MATCHING PATTERN "*.json" PATTERN "*.weights"
+        PATTERN training EXCLUDE PATTERN holdout EXCLUDE PATTERN calibration EXCLUDE PATTERN onnx EXCLUDE)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/schemas DESTINATION ${data_dir} FILES_MATCHING PATTERN "*.json")
 install(FILES ${PROJECT_SOURCE_DIR}/openapi.yaml DESTINATION ${data_dir})

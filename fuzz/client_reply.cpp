@@ -43,7 +43,7 @@ client::Expectation expectation() {
             .batch_size = 2,
             .request_digest = digest,
             .encoding = protocol::Encoding::Hex,
-            .max_size = 3};
+            .shape = {.max_size = 3}};
 }
 
 bool is_printable(std::string_view text) {
@@ -64,17 +64,21 @@ std::string body_from(Input& input, unsigned power, std::uint8_t mode) {
     return text;
 }
 
-void check_models(const std::string& body) {
+using ReadModels = client::Outcome<std::vector<protocol::ModelView>> (*)(std::string_view);
+
+void check_models(const std::string& body, ReadModels read, std::size_t most_memory) {
     const Allocations allocations;
-    const auto models = client::read_model_list(body);
-    require_below(allocations, 32u << 20, "a list of models takes bounded memory");
+    const auto models = read(body);
+    require_below(allocations, most_memory, "a list of models takes bounded memory");
     if (!models) {
         require(models.error().kind == ErrorKind::BadReply && is_printable(models.error().message),
                 "a bad list is a bad reply, in printable words", models.error().message);
         return;
     }
-    for (const protocol::ModelDescription& model : *models) {
-        require(!protocol::find_fault(model), "an accepted model has no fault");
+    for (const protocol::ModelView& model : *models) {
+        // A view of a v1.0 model has no ranges.
+        require(!(model.lower.empty() ? protocol::find_fault(*model.v1_0) : protocol::find_fault(model)),
+                "an accepted model has no fault");
         require(client::find_model(*models, model.model_id, model.version) == &model, "a model is found by its name");
         const auto* const newest = client::find_model(*models, model.model_id, "");
         require(newest != nullptr && newest->model_id == model.model_id, "a model is found by its id");
@@ -121,7 +125,7 @@ void check_reply(const client::Outcome<client::JobReply>& reply, Kind kind, cons
 
 void check_job(Kind kind, const std::string& body) {
     const client::Expectation expected = expectation();
-    const std::size_t words = expected.max_size * context().poly_modulus_degree() * context().data_prime_count();
+    const std::size_t words = expected.shape.max_size * context().poly_modulus_degree() * context().data_prime_count();
     const Allocations allocations;
     const auto reply = kind == Kind::submission
                            ? client::read_submission(body, expected)
@@ -146,7 +150,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto kind = static_cast<Kind>(first % 5);
     const std::string body = body_from(input, first / 5 % 9, mode);
     switch (kind) {
-        case Kind::models: check_models(body); break;
+        case Kind::models:
+            check_models(body, einfer::client::read_model_list, 32u << 20);
+            check_models(body, einfer::client::read_model_views, 256u << 20);
+            break;
         case Kind::error: check_refusal(body); break;
         case Kind::job:
         case Kind::submission:

@@ -7,6 +7,7 @@
 #include "common/object_mutator.h"
 #include "common/objects.h"
 #include "common/require.h"
+#include "wire/ciphertext_body.h"
 #include "wire/inflater.h"
 
 #include <cstring>

@@ -1,11 +1,11 @@
 // Requests through the real connection handler, over loopback, to a service with a small model.
 //
-// An input is what one client sends, however many requests that is: U+0001 stands for a ciphertext in hex, U+0002 for
-// the id of the newest job. It is sent in pieces, then the sending side is closed.
+// An input is what one client sends, however many requests that is: U+0001 stands for a ciphertext in hex, U+0003 for
+// its bytes, U+0002 for the id of the newest job. It is sent in pieces, then the sending side is closed.
 //
 // Oracle: the connection ends. Each reply is well-formed HTTP with a status of the contract, never 500, and
-// X-Request-ID; each body is JSON that its schema accepts, an error's code fits its status. Afterwards a good request
-// on a new connection is answered: whatever was sent hurts only its sender.
+// X-Request-ID; each body is JSON, or a JSON header and bytes, that its schema accepts; an error's code fits its
+// status. Afterwards a good request on a new connection is answered: whatever was sent hurts only its sender.
 #include "base/hex.h"
 #include "base/ids.h"
 #include "common/input.h"
@@ -31,6 +31,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <memory>
 #include <string>
 
@@ -123,7 +124,9 @@ public:
 
         const auto context = *(*service_->catalog().find("small", "1.0.0"))->context;
         const auto session = keys::Session::create(context, keys::EncryptionMode::Symmetric).value();
-        ciphertext_ = to_hex(session.encrypt(std::vector<double>{0.5, -0.5}, 65536).value());
+        const auto bytes = session.encrypt(std::vector<double>{0.5, -0.5}, 65536).value();
+        ciphertext_ = to_hex(bytes);
+        raw_ciphertext_.assign(bytes.begin(), bytes.end());
     }
     ~World() {
         server_->stop();
@@ -132,6 +135,7 @@ public:
 
     [[nodiscard]] std::uint16_t port() const { return port_; }
     [[nodiscard]] const std::string& ciphertext() const { return ciphertext_; }
+    [[nodiscard]] const std::string& raw_ciphertext() const { return raw_ciphertext_; }
     std::string newest_job = std::string(32, '0');
 
 private:
@@ -141,7 +145,7 @@ private:
     std::unique_ptr<server::AuditLog> audit_;
     std::unique_ptr<server::http::HttpServer> server_;
     std::uint16_t port_ = 0;
-    std::string ciphertext_;
+    std::string ciphertext_, raw_ciphertext_;
 };
 
 World& world() {
@@ -155,6 +159,8 @@ std::string with_marks_replaced(std::string_view text) {
     for (const char c : text) {
         if (c == '\1' && made.size() < most)
             made += world().ciphertext();
+        else if (c == '\3' && made.size() < most)
+            made += world().raw_ciphertext();
         else if (c == '\2')
             made += world().newest_job;
         else
@@ -185,17 +191,34 @@ void check_success(int status, const boost::json::value& document, const std::st
     require(false, "a body passes a schema", body);
 }
 
+/// A completed job in the binary form.
+void check_binary(const Parser::value_type& reply, bool bodiless) {
+    require(reply.result_int() == 200, "only results are binary");
+    const std::string_view length = reply["Inference-Header-Content-Length"];
+    std::size_t header = 0;
+    std::from_chars(length.data(), length.data() + length.size(), header);
+    require(header > 0, "a binary body says where its header ends", length);
+    if (bodiless) return;
+    const std::string& body = reply.body();
+    require(header < body.size(), "there are bytes behind the header", body);
+    const auto document = protocol::parse_json(std::string_view(body).substr(0, header));
+    require(document && protocol::check_schema(Schema::JobBinary, *document), "a binary job passes its schema", body);
+    require(document->at("result").at("binary_data_size").to_number<std::size_t>() == body.size() - header,
+            "the bytes are as many as is said", body);
+}
+
 void check_reply(const Parser::value_type& reply, bool bodiless) {
     const int status = static_cast<int>(reply.result_int());
     if (status == 100) return;
     require(status != 500, "the server has no fault", reply.body());
     const std::string_view id = reply["X-Request-ID"];
     require(is_token(id), "a reply has an X-Request-ID", id);
-    if (status == 204 || status == 304) return;  // an answer to a preflight; an entity tag that fits
+    if (status == 204 || status == 304) return;  // a preflight, an erasure; an entity tag that fits
     const bool documented = status == 200 || status == 202 ||
                             std::any_of(all_error_codes().begin(), all_error_codes().end(),
                                         [status](const ErrorTraits& row) { return row.http_status == status; });
     require(documented, "a status is the contract's", std::to_string(status));
+    if (reply[beast::http::field::content_type] == "application/octet-stream") return check_binary(reply, bodiless);
     require(reply[beast::http::field::content_type] == "application/json", "a body is JSON");
     if (bodiless) return;
     const auto document =

@@ -10,6 +10,8 @@ import struct
 
 HERE = pathlib.Path(__file__).parent
 EXAMPLES = HERE.parent / "docs" / "api" / "examples"
+SHIPPED = HERE.parent / "models"
+MODELS = HERE.parent / "tests" / "data" / "onnx"
 CORPUS = HERE / "corpus"
 
 RAW, PLAIN, ZLIB, ZSTD = range(4)  # shapes of an object
@@ -82,6 +84,82 @@ def ciphertexts() -> None:
     write("ciphertext", "major", bytes([RAW, 0, 0]), full[:3] + b"\3" + full[4:])
     write("ciphertext", "compression", bytes([RAW, 0, 0]), full[:5] + b"\3" + full[6:])
     write("ciphertext", "huge", bytes([RAW, 0, 0]), header(1, 0, 2**63), full[16:])
+
+
+def key_entry(primes: int, degree: int = 1024, *, seeded: bool = True, minor: int = 1, generator: int = 1,
+              **change) -> bytes:
+    """An entry of evaluation keys as fuzz/common/keys_object.h describes it."""
+    made = description(degree, primes, seeded=seeded, minor=minor, generator=generator, **{"scale": 1.0} | change)
+    return b"\2" + made[:113] + (b"\3" + made[113:] if seeded else b"")
+
+
+def evaluation_keys() -> None:
+    relinearization, galois = 0, 1
+    fit = FIT_SIZE | FIT_PARMS_ID | CONSTANT_WORDS
+
+    def keys(rows: int, *parts: bytes, minor: int = 1) -> bytes:
+        return header(minor, 0, 0) + bytes(32) + struct.pack("<Q", rows) + b"".join(parts)
+
+    def empty(rows: int) -> bytes:
+        return b"\0" + struct.pack("<H", rows)
+
+    def row(*entries: bytes, count: int | None = None) -> bytes:
+        return b"\1" + struct.pack("<Q", len(entries) if count is None else count) + b"".join(entries)
+
+    full, seeded, shake = key_entry(3, seeded=False), key_entry(3), key_entry(3, generator=2)
+    right = row(seeded, seeded)
+    secret_key = header(1, 0, 0) + bytes(32) + struct.pack("<Q", 3072) + b"\x18" + struct.pack("<d", 1.0) + header(
+        1, 0, 24 + 8 * 3072)
+    relin = {
+        "full": row(full, full), "seeded": right, "mixed": row(full, shake), "mixed-back": row(seeded, full),
+        "one": row(seeded), "three": row(seeded, seeded, seeded), "none": row(), "huge-row": row(count=2**30),
+        "low-row": row(seeded, seeded, count=1), "level": row(seeded, key_entry(2)),
+        "scale": row(key_entry(3, scale=2.0), seeded), "ntt": row(seeded, key_entry(3, ntt=0)),
+        "size": row(key_entry(3, seeded=False, size=3), full), "degree": row(key_entry(3, 2048), seeded),
+        "factor": row(key_entry(3, factor=2), seeded), "generator": row(seeded, key_entry(3, generator=3)),
+        "count": row(key_entry(3, seeded=False, count=17), full), "minor": row(seeded, key_entry(3, minor=2)),
+        "short": row(seeded, seeded)[:-10], "trailing": right + b"\7" + bytes(7),
+        "no-seed": row(key_entry(3)[:114], seeded),
+    }
+    for shape, label in ((PLAIN, "plain"), (ZLIB, "zlib"), (ZSTD, "zstd")):
+        for name, rows in relin.items():
+            write("evaluation_keys", f"relin-{label}-{name}", bytes([shape | fit, len(name), relinearization]),
+                  keys(1, rows))
+    # Elements 3 and 9 are wanted: rows 1 and 4.
+    rotations = {
+        "right": (empty(1), right, empty(2), right, empty(1019)),
+        "full": (empty(1), row(full, full), empty(2), row(full, seeded), empty(1019)),
+        "none": (empty(1024),), "first-missing": (empty(4), right, empty(1019)),
+        "last-missing": (empty(1), right, empty(1022)), "unwanted": (empty(1), right, right, empty(1), right, empty(1019)),
+        "unwanted-first": (right, right, empty(2), right, empty(1019)),
+        "unwanted-last": (empty(1), right, empty(2), right, empty(1018), right),
+        "twice": (empty(1), row(seeded, seeded, seeded, seeded), empty(2), right, empty(1019)),
+        "one-digit": (empty(1), row(seeded), empty(2), right, empty(1019)),
+        "few-rows": (empty(1), right, empty(2), right, empty(1018)),
+        "many-rows": (empty(1), right, empty(2), right, empty(1020)),
+    }
+    for shape, label in ((PLAIN, "plain"), (ZLIB, "zlib"), (ZSTD, "zstd")):
+        for name, parts in rotations.items():
+            write("evaluation_keys", f"galois-{label}-{name}", bytes([shape | fit, len(name), galois]),
+                  keys(1024, *parts))
+    write("evaluation_keys", "relin-as-galois", bytes([PLAIN | fit, 3, galois]), keys(1, right))
+    write("evaluation_keys", "galois-as-relin", bytes([PLAIN | fit, 3, relinearization]),
+          keys(1024, *rotations["right"]))
+    for minor in (0, 4, 5):
+        entry = key_entry(3, minor=minor)
+        write("evaluation_keys", f"minor{minor}", bytes([ZSTD | fit, 2, relinearization]),
+              keys(1, row(entry, entry), minor=minor))
+    for kind in (relinearization, galois):
+        write("evaluation_keys", f"secret-key-{kind}", bytes([PLAIN | FIT_SIZE, 2, kind]), secret_key)
+        write("evaluation_keys", f"parms-id-{kind}", bytes([PLAIN | FIT_SIZE, 2, kind]),
+              keys(1024 if kind == galois else 1, right))
+        write("evaluation_keys", f"huge-{kind}", bytes([PLAIN | FIT_PARMS_ID, 2, kind]),
+              header(1, 0, 2**63) + keys(1024 if kind == galois else 1, right)[16:])
+    for budget in (1, 6, 30):
+        for shape in (ZLIB, ZSTD):
+            write("evaluation_keys", f"budget-{shape}-{budget}", bytes([shape | fit, 1, budget << 1]), keys(1, right))
+    write("evaluation_keys", "words", bytes([ZSTD | FIT_SIZE | FIT_PARMS_ID, 2, relinearization]), keys(1, right))
+    write("evaluation_keys", "empty", bytes(3))
 
 
 def stored_frame(body: bytes, descriptor: int, window: bytes, size: bytes, block_type: int = 0) -> bytes:
@@ -171,6 +249,98 @@ def json_envelope() -> None:
         write("json_envelope", name, bytes([len(name), power]), text)
 
 
+def binary_envelope() -> None:
+    def seed(name: str, header: bytes, raw: bytes, shift: int = 0, power: int = 0) -> None:
+        assert len(raw) % 4 == 0
+        write("binary_envelope", name, bytes([len(name), power, shift & 0xFF, len(raw) // 4]), header + raw)
+
+    for file in sorted((EXAMPLES / "infer_request_binary").rglob("*.json")):
+        document = json.loads(file.read_text())
+        text = json.dumps(document, separators=(",", ":")).encode()
+        if len(text) < 8192:
+            seed(f"{file.parent.name}-{file.stem}", text, bytes(32))
+    request = b'{"model_id":"m","version":"1.0.0","inputs":[%s]}'
+    size = b'{"binary_data_size":%s}'
+
+    def sizes(*each: str) -> bytes:
+        return request % b",".join(size % one.encode() for one in each)
+
+    seed("good", sizes("4", "8"), b"abcdefghijkl")
+    seed("good-decimal", sizes("4.0", "0.8e1"), b"abcdefghijkl")
+    seed("too-short", sizes("4", "8"), b"abcdefgh")
+    seed("too-long", sizes("4", "4"), b"abcdefghijkl")
+    seed("zero", sizes("0", "4"), b"abcd")
+    seed("negative", sizes("8", "-4"), b"abcd")
+    seed("fraction", sizes("3.5", "0.5"), b"abcd")
+    seed("overflow", sizes("9223372036854775807", "9223372036854775807", "6"), b"abcd")
+    seed("overflow-64", sizes("18446744073709551620"), b"abcd")
+    seed("infinite", sizes("1e999"), b"abcd")
+    seed("too-large", sizes("1025"), b"abcd")
+    seed("header-beyond", sizes("4"), b"abcd", shift=5)
+    seed("header-longer", sizes("4"), b"abcd", shift=2)
+    seed("header-shorter", sizes("4"), b"abcd", shift=-2)
+    seed("space-behind-header", sizes("4") + b"  ", b"abcd")
+    seed("json-in-the-bytes", sizes("4"), b"{}{}")
+    seed("many-inputs", request % (b"\0" + size % b"1" + b",\0" + size % b"1"), b"abcd", power=6)
+    seed("too-many-inputs", request % (b"\0" + size % b"1" + b",\0" + size % b"1"), b"abcd", power=7)
+    seed("many-values", b"[\0[],\0 1]", b"", power=9)
+    seed("long-text", b'{"\0k\0":1}', b"abcd", power=8)
+    seed("twice", request % b'{"binary_data_size":4,"binary_data_size":4}', b"abcd")
+    seed("empty", b"", b"")
+
+
+def keys_upload() -> None:
+    def seed(name: str, text: bytes, raw: bytes | None = None, shift: int = 0, power: int = 0) -> None:
+        marks = bytes([len(name) % 256, power, 255 if raw is None else len(raw), shift & 0xFF])
+        write("keys_upload", name, marks, text + (raw or b""))
+
+    for form in ("keys_upload", "keys_upload_binary"):
+        for file in sorted((EXAMPLES / form).rglob("*.json")):
+            text = json.dumps(json.loads(file.read_text()), separators=(",", ":")).encode()
+            if len(text) < 8192:
+                seed(f"{form}-{file.parent.name}-{file.stem}", text, bytes(32) if form.endswith("binary") else None)
+    both = b'{"model_id":"m","version":"1.0.0","relinearization":{"binary_data_size":%s},"galois":{"binary_data_size":%s}}'
+    for name, sizes in {"good": (b"4", b"8"), "short": (b"4", b"4"), "long": (b"4", b"9"), "negative": (b"-4", b"16"),
+                        "fraction": (b"3.5", b"8.5"), "overflow": (b"18446744073709551615", b"13"), "zero": (b"0", b"12"),
+                        "infinite": (b"1e999", b"4")}.items():
+        seed(name, both % sizes, b"abcdefghijkl")
+    seed("header-longer", both % (b"4", b"8"), b"abcdefghijkl", shift=2)
+    seed("header-beyond", both % (b"4", b"8"), b"abcdefghijkl", shift=20)
+    part = b'{"encoding":"hex","payload":"%s"}'
+    seed("json", b'{"model_id":"m","version":"1.0.0","galois":%s,"relinearization":%s}' % (part % b"00ff", part % b"01"))
+    seed("keys-first", b'{"galois":%s,"version":"1.0.0","model_id":"m"}' % (part % b"\\u0030\0ab\0"), power=8)
+    seed("encoding-last", b'{"model_id":"m","version":"1","galois":{"payload":"00","encoding":"base64"}}')
+    seed("twice", b'{"model_id":"m","version":"1","galois":%s,"galois":%s}' % (part % b"00", part % b"01"))
+
+
+def compact_answers() -> None:
+    for name, bits in {"one-bit": 1, "usual": 23, "widest": 60}.items():
+        shape, header_ = bytes([bits - 1, 0, 4]), b"EICC" + struct.pack("<BBHII", 1, bits, 0, 1024, 1)
+        for filled in (1, 3, 0xFF):  # the numbers, which the target adds
+            write("compact_answer", f"{name}-{filled}", shape + bytes([filled]), header_)
+        write("compact_answer", f"{name}-short", shape + b"\0", header_ + bytes(16))
+        write("compact_answer", f"{name}-zero", shape + b"\0", header_ + bytes((5 * bits + 7) // 8 + 128 * bits))
+
+
+def network_entries() -> None:
+    def seed(name: str, document: dict, weights: bytes, mode: int = 0) -> None:
+        text = json.dumps(document, separators=(",", ":")).encode()
+        if len(text) < 1 << 16:
+            write("network_entry", name, bytes([mode]) + struct.pack("<H", len(text)), text, weights)
+
+    for file in sorted((EXAMPLES / "registry_entry_1_1").rglob("*.json")):
+        document = json.loads(file.read_text())
+        if isinstance(document, dict):
+            seed(f"{file.parent.name}-{file.stem}", document, struct.pack("<8d", *range(8)))
+    for name in ("breast_cancer_linear", "diabetes_linear"):
+        entry = json.loads((SHIPPED / f"{name}.json").read_text())
+        weights = (SHIPPED / entry["weights"]["file"]).read_bytes()
+        seed(name, entry, weights)
+        seed(f"{name}-short", entry, weights[:-8])
+        seed(f"{name}-other-digest", entry, weights[::-1], mode=1)
+        seed(f"{name}-nan", entry, struct.pack("<d", float("nan")) + weights[8:])
+
+
 def infer_plain() -> None:
     for file in sorted((EXAMPLES / "infer_plain_request").rglob("*.json")):
         text = json.dumps(json.loads(file.read_text()), separators=(",", ":")).encode()
@@ -198,6 +368,13 @@ def encodings() -> None:
              "runs": b"\0AAAA\0AAA="}
     for name, text in texts.items():
         write("base64", name, bytes([len(name), 6]), text)
+
+
+def onnx() -> None:
+    for folder in (MODELS, MODELS / "refused"):
+        for file in sorted(folder.glob("*.onnx")):
+            if file.stat().st_size < 1500 and not file.stem.startswith("dynamo"):
+                write("onnx", file.stem, file.read_bytes())
 
 
 def registry_entries() -> None:
@@ -322,6 +499,12 @@ def http() -> None:
         return (b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n%s"
                 % (target, length, fields, body))
 
+    def binary(told: int = cipher // 2, header_more: int = 0, fields: bytes = b"", raw: bytes = b"\3") -> bytes:
+        header = b'{"model_id":"small","version":"1.0.0","inputs":[{"binary_data_size":%d}]}' % told
+        length = len(header) + len(raw) + raw.count(b"\3") * (cipher // 2 - 1)
+        return (b"POST /infer HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n"
+                b"Inference-Header-Content-Length: %d\r\n%s\r\n%s" % (length, len(header) + header_more, fields, header + raw))
+
     def get(target: bytes, fields: bytes = b"", method: bytes = b"GET") -> bytes:
         return b"%s %s HTTP/1.1\r\nHost: x\r\n%s\r\n" % (method, target, fields)
 
@@ -350,6 +533,14 @@ def http() -> None:
         "bearer": get(b"/jobs/" + b"0" * 32, b"Authorization: Bearer abc\r\n"),
         "job": get(b"/jobs/\2", b"Prefer: respond-async, wait=1;x\r\n"), "bad-job": get(b"/jobs/abc"),
         "infer": post(infer, marks=1) + get(b"/jobs/\2"),
+        "binary": binary() + get(b"/jobs/\2", b"Prefer: wait=2\r\n"), "binary-wait": binary(fields=b"Prefer: wait=2\r\n"),
+        "binary-head": binary() + get(b"/jobs/\2", b"Prefer: wait=2\r\n", b"HEAD"),
+        "binary-size": binary(told=cipher // 2 - 1) + binary(told=-1) + get(b"/health"),
+        "binary-header": binary(header_more=-1) + binary(header_more=99999) + get(b"/health"),
+        "binary-lengths": binary(fields=b"Inference-Header-Content-Length: 2\r\n"), "binary-bad": binary(told=4, raw=b"\x5e\xa1\4\5"),
+        "binary-json": post(infer, fields=b"Inference-Header-Content-Length: 2\r\n", marks=1),
+        "erase": post(infer, marks=1) + get(b"/jobs/\2", method=b"DELETE") * 2 + get(b"/jobs/\2"),
+        "erase-unknown": get(b"/jobs/" + b"0" * 32, method=b"DELETE") + get(b"/jobs/abc", method=b"DELETE"),
         "infer-wait": post(infer, fields=b"Prefer: wait=2\r\nIdempotency-Key: a\r\n", marks=1),
         "infer-twice": post(infer, fields=b"Idempotency-Key: k\r\n", marks=1) * 2,
         "infer-bad": post(b'{"model_id":"small","version":"1.0.0","inputs":[{"encoding":"hex","payload":"5e"}]}'),
@@ -388,8 +579,9 @@ def http() -> None:
 
 
 def main() -> None:
-    for make in (ciphertexts, compression, json_envelope, infer_plain, encodings, registry_entries, client_replies,
-                 client_http, http):
+    for make in (ciphertexts, evaluation_keys, compression, json_envelope, binary_envelope, infer_plain, encodings,
+                 registry_entries, network_entries, onnx, keys_upload, compact_answers,
+                 client_replies, client_http, http):
         make()
 
 

@@ -5,9 +5,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 build=build/coverage
-tests=(base_test protocol_test wire_test registry_test client_test server_test)
-seeds=(json_envelope hex base64 infer_plain ciphertext compression registry_entry client_reply client_http http)
-sources=(src/base src/protocol src/wire src/registry src/client/reply.cpp src/client/result_payload.cpp
+tests=(base_test protocol_test wire_test registry_test onnx_test client_test server_test)
+seeds=(json_envelope binary_envelope hex base64 infer_plain ciphertext evaluation_keys compression registry_entry onnx
+       client_reply client_http http)
+sources=(src/base src/protocol src/wire src/registry src/onnx src/client/reply.cpp src/client/result_payload.cpp
          src/client/model_list.cpp src/client/server_api.cpp src/client/http_client.cpp src/server/infer_upload.cpp
          src/server/http/request.cpp src/server/http/session.cpp src/server/http/handlers.cpp)
 

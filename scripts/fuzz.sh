@@ -11,10 +11,12 @@ cd "$(dirname "$0")/.."
 build=build/fuzz
 artifacts=$build/artifacts
 logs=$build/logs
-all_targets=(json_envelope hex base64 infer_plain ciphertext compression registry_entry client_reply client_http http)
+all_targets=(json_envelope binary_envelope hex base64 infer_plain ciphertext evaluation_keys keys_upload
+             compact_answer compression registry_entry network_entry onnx client_reply client_http http)
 # The largest input: what the formats need, and small enough that many are tried.
-declare -A max_len=([hex]=4096 [base64]=4096 [json_envelope]=8192 [infer_plain]=4096 [ciphertext]=4096
-                    [compression]=4096 [registry_entry]=8192 [client_reply]=16384 [client_http]=40000 [http]=20000)
+declare -A max_len=([hex]=4096 [base64]=4096 [json_envelope]=8192 [binary_envelope]=8192 [infer_plain]=4096
+                    [ciphertext]=4096 [evaluation_keys]=4096 [keys_upload]=8192 [compression]=4096
+                    [compact_answer]=4096 [registry_entry]=8192 [network_entry]=8192 [onnx]=4096 [client_reply]=16384 [client_http]=40000 [http]=20000)
 
 # std::regex recurses, in larger frames than in release. SEAL and the system's libraries are not instrumented, but no
 # container crosses that border while it grows, so container-overflow checks stay on.

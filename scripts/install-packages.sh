@@ -9,10 +9,11 @@ packages=(
   libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev
   libssl-dev zlib1g-dev libzstd-dev libsqlite3-dev libisal-dev libcsv-dev
   libspdlog-dev libfmt-dev libcli11-dev libvalijson-dev libgtest-dev
+  libonnx-dev libprotobuf-dev protobuf-compiler
   python3 python3-pip python3-venv python3-yaml
 )
 [ "${1:-}" != fuzz ] || packages=(clang-16 libclang-rt-16-dev llvm-16)
-[ "${1:-}" != bench ] || packages=(libbenchmark-dev)
+[ "${1:-}" != bench ] || packages=(libbenchmark-dev valgrind)
 
 missing=()
 for package in "${packages[@]}"; do

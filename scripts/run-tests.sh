@@ -33,12 +33,16 @@ run_ctest() { # run_ctest PRESET [ctest arguments]
   count $((total - bad)) "$bad" "unit ($preset)"
 }
 
+compile() { # compile JOBS PRESET TARGET...
+  local jobs=$1 preset=$2
+  shift 2
+  cmake --preset "$preset" && cmake --build --preset "$preset" --parallel "$jobs" --target "$@"
+}
+
 build_preset() { # build_preset PRESET TARGET...
-  local preset=$1 log=build/$1.log
-  shift
+  local log=build/$1.log
   mkdir -p build
-  { cmake --preset "$preset" && cmake --build --preset "$preset" --parallel "$(nproc)" --target "$@"; } >"$log" 2>&1 ||
-    { tail -40 "$log"; count 0 1 "building $preset"; return 1; }
+  compile "$(nproc)" "$@" >"$log" 2>&1 || { tail -40 "$log"; count 0 1 "building $1"; return 1; }
 }
 
 run_unit() { run_ctest release; }
@@ -59,26 +63,68 @@ run_pytest() { # run_pytest NAME [pytest arguments]
 
 run_python() { run_pytest python tests models; }
 
-# The layers that read untrusted bytes and the one with threads of its own. std::regex recurses, in larger frames than in
+# The layers that read untrusted bytes and those with threads of their own. std::regex recurses, in larger frames than in
 # release. The seeds of the fuzz targets are replayed here as well, but for those that need the whole server.
+asan_seeds='json_envelope|binary_envelope|hex|base64|infer_plain|ciphertext|evaluation_keys|compression|registry_entry'
+asan_seeds+='|keys_upload|compact_answer|network_entry|onnx|client_reply|client_http'
+IFS='|' read -ra seeds <<<"$asan_seeds"
+asan_targets=(base_test protocol_test tenants_test wire_test kernels_test he_test registry_test onnx_test jobs_test keystore_test "${seeds[@]/#/fuzz_}")
+
 run_asan() {
-  local seeds='json_envelope|hex|base64|infer_plain|ciphertext|compression|registry_entry|client_reply|client_http'
-  local targets
-  IFS='|' read -ra targets <<<"$seeds"
-  build_preset asan-ubsan base_test protocol_test tenants_test wire_test kernels_test he_test registry_test jobs_test "${targets[@]/#/fuzz_}" || return
+  build_preset asan-ubsan "${asan_targets[@]}" || return
   ulimit -s 131072
-  run_ctest asan-ubsan -R "^(base|protocol|tenants|wire|kernels|he|registry|jobs)\.|^fuzz\.($seeds)\$"
+  run_ctest asan-ubsan -R "^(base|protocol|tenants|wire|kernels|he|registry|onnx|jobs|keystore)\.|^fuzz\.($asan_seeds)\$"
 }
 
-run_tsan() { build_preset tsan jobs_test && run_ctest tsan -R '^jobs\.'; }
+tsan_targets=(jobs_test keystore_test)
+
+run_tsan() { build_preset tsan "${tsan_targets[@]}" && run_ctest tsan -R '^(jobs|keystore)\.'; }
+
+# The Python tests wait for servers more than they compute. Half of the cores would be idle, and compile what the
+# sanitizers need, yielding to them; run_asan and run_tsan build the rest, and report what does not compile.
+builder=
+stop_building() {
+  [ -z "$builder" ] || { kill -- "-$builder"; wait "$builder"; } 2>/dev/null
+  builder=
+}
+trap stop_building EXIT
+start_building() {
+  local jobs=$((($(nproc) + 1) / 2))
+  set -m # a process group of its own, that can be ended as a whole
+  { renice -n 19 "$BASHPID"; compile "$jobs" asan-ubsan "${asan_targets[@]}"; compile "$jobs" tsan "${tsan_targets[@]}"; } >build/sanitizers.log 2>&1 &
+  builder=$!
+  set +m
+}
+
+# `make bench` is not run, but what it builds must not fall behind the code.
+run_benchmarks() {
+  local log=build/benchmarks.log
+  if { scripts/install-packages.sh bench && cmake --preset release -DEINFER_BENCH=ON &&
+    cmake --build --preset release --parallel "$(nproc)" --target einfer-bench; } >"$log" 2>&1; then
+    count 1 0 "benchmarks compile"
+  else
+    tail -40 "$log"
+    count 0 1 "benchmarks compile"
+  fi
+}
+
+run_all() {
+  run_unit
+  run_benchmarks
+  start_building
+  run_python
+  stop_building
+  run_asan
+  run_tsan
+}
 
 # Everything in tests/reliability, the mixed load once more on servers with sanitizers, and a soak of ten minutes.
 run_long() {
   local preset
-  EINFER_LONG=1 run_pytest reliability tests/reliability
+  EINFER_LONG=1 run_pytest reliability --timeout 3600 tests/reliability
   for preset in tsan asan-ubsan; do
     build_preset "$preset" einfer-server || continue
-    EINFER_LONG=1 EINFER_BUILD=build/$preset run_pytest "mixed load ($preset)" tests/reliability/test_mixed_load.py
+    EINFER_LONG=1 EINFER_BUILD=build/$preset run_pytest "mixed load ($preset)" --timeout 3600 tests/reliability/test_mixed_load.py
   done
   if build/venv/bin/python scripts/soak.py --seconds "${SOAK_SECONDS:-600}" --output build/soak.json >build/soak.log 2>&1; then
     count 1 0 "soak"
@@ -94,7 +140,7 @@ case ${1:-all} in
   asan-ubsan) run_asan ;;
   tsan) run_tsan ;;
   long) run_long ;;
-  all) run_unit; run_python; run_asan; run_tsan ;;
+  all) run_all ;;
   *) echo "unknown suite '$1'" >&2; exit 2 ;;
 esac
 

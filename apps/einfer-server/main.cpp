@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -38,6 +39,7 @@ std::string_view name(einfer::jobs::Event event) {
         case Event::Started: return "job_started";
         case Event::Completed: return "job_completed";
         case Event::Failed: return "job_failed";
+        case Event::Erased: return "job_erased";
     }
     return "job";
 }
@@ -192,8 +194,11 @@ int serve(einfer::server_app::Options options, const sigset_t& signals) {
     if (!url) return fail(url.error().message);
     // Programs that start the server read this line.
     std::cout << "einfer-server listening on " << *url << std::endl;
+    const auto& models = (*service)->catalog().models();
+    const auto seen_by_1_0 =
+        std::ranges::count_if(models, [](const auto& each) { return each->view.v1_0.has_value(); });
     log_event(LogLevel::Info, "listening",
-              {{"url", *url}, {"version", EINFER_VERSION}, {"models", (*service)->catalog().models().size()}});
+              {{"url", *url}, {"version", EINFER_VERSION}, {"models", models.size()}, {"models_of_v1_0", seen_by_1_0}});
     (*audit)->record("started", {{"version", EINFER_VERSION}, {"authenticates", (*tenants)->authenticates()}});
 
     // Contexts take a moment: /health and /models answer meanwhile, /infer says CRYPTO_CONTEXT_UNAVAILABLE.
@@ -212,6 +217,7 @@ int serve(einfer::server_app::Options options, const sigset_t& signals) {
         [&] {
             keeper.look_after(**service, http.endings());
             (*service)->report_store();
+            (*service)->evaluation_keys().look_after();
         });
     log_event(LogLevel::Info, "stopping", {{"reason", reason(signal)}});
     std::thread impatience([stops = sigset_t(signals)]() mutable {

@@ -152,10 +152,18 @@ void add_access_options(CLI::App& app, Options& options) {
     };
     add("--tenant-requests-per-second", limits.requests_per_second, "Requests on average; more are 429");
     add("--tenant-burst", limits.burst, "Requests at once after a rest; 0: those of two seconds");
-    add("--tenant-rows-per-hour", limits.rows_per_hour, "Rows that its ciphertexts can carry (N/2 each); more are 429");
+    add("--tenant-rows-per-hour", limits.rows_per_hour,
+        "Rows that it may have evaluated (feature_columns: N/2 a request, what its ciphertexts can carry); more are "
+        "429");
     add("--tenant-max-queued-jobs", limits.max_queued_jobs, "Accepted jobs that are not final; more are 429");
     add_bytes(app, "--tenant-max-stored-bytes", limits.max_stored_bytes, "Inputs and results on disk; more are 429")
         ->group(tenants);
+    limits.max_evaluation_key_bytes = std::uint64_t{4} << 30;
+    add_bytes(app, "--tenant-max-evaluation-key-bytes", limits.max_evaluation_key_bytes,
+              "Its evaluation keys on disk; more are 429")
+        ->group(tenants);
+    limits.max_evaluation_keys = 64;
+    add("--tenant-max-evaluation-keys", limits.max_evaluation_keys, "Evaluation keys that it may keep; more are 429");
 }
 
 /// The command line, and what the environment says of options that are not on it: CLI11's own way of asking the
@@ -273,6 +281,13 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
     add_bytes(app, "--max-stored-bytes", options.service.jobs.max_stored_bytes,
               "Inputs and results on disk together; more are 503; 0: what the disk holds")
         ->group(limits);
+    options.service.keys.max_bytes = std::uint64_t{16} << 30;
+    add_bytes(app, "--max-evaluation-key-bytes", options.service.keys.max_bytes,
+              "Evaluation keys on disk together; more are 503; 0: what the disk holds")
+        ->group(limits);
+    add_bytes(app, "--evaluation-key-cache-bytes", options.service.key_cache_bytes,
+              "Evaluation keys in memory; evaluations wait for room")
+        ->group(limits);
     app.add_option("--max-attempts", options.service.jobs.max_attempts,
                    "Evaluations of a job that kills the server before it is failed")
         ->check(range(1, 100))
@@ -293,6 +308,9 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
     add_seconds(app, "--idle-timeout", options.http.idle_timeout, "Between the requests of a connection")->group(times);
     milliseconds max_wait = options.http.max_wait;
     add_seconds(app, "--max-wait", max_wait, "Cap of Prefer: wait")->group(times);
+    add_seconds(app, "--evaluation-key-ttl", options.service.keys.ttl,
+                "How long evaluation keys are kept after their last use; then 410")
+        ->group(times);
     add_seconds(app, "--result-ttl", options.service.jobs.result_ttl, "How long results are kept; then 410")
         ->group(times);
     add_seconds(app, "--tombstone-ttl", options.service.jobs.tombstone_ttl, "How long 410 is said; then 404")

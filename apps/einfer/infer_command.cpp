@@ -12,7 +12,10 @@
 #include <fstream>
 #include <iostream>
 #include <optional>
+#include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace einfer::cli {
 namespace {
@@ -37,13 +40,13 @@ InputError at_its_line(const Error& error, const InferCommand& command, const Ro
     return InputError(input_name(command) + ": line " + std::to_string(table.lines.at(row)) + ' ' + what);
 }
 
-RowTable read_input(const InferCommand& command) try {
+RowTable read_input(const InferCommand& command, std::span<const std::string> features) try {
     std::optional<RowFormat> format = format_of_name(command.input);
     if (!command.format.empty()) format = command.format == "csv" ? RowFormat::Csv : RowFormat::JsonLines;
-    if (command.input == "-") return read_rows(std::cin, format);
+    if (command.input == "-") return read_rows(std::cin, format, features);
     std::ifstream file(command.input, std::ios::binary);
     if (!file) throw InputError(std::string("cannot be opened: ") + std::strerror(errno));
-    return read_rows(file, format);
+    return read_rows(file, format, features);
 } catch (const InputError& error) {
     throw InputError(input_name(command) + ": " + error.what());
 }
@@ -51,7 +54,7 @@ RowTable read_input(const InferCommand& command) try {
 std::string stats_text(const Predictions& predictions) {
     const Timings& timings = predictions.timings;
     return json::serialize(json::object{
-               {"rows", predictions.values.size()},
+               {"rows", predictions.values.size() / predictions.outputs},
                {"batches", predictions.batches},
                {"seconds", json::object{{"keys", timings.keys},
                                         {"encrypt", timings.encrypt},
@@ -63,18 +66,40 @@ std::string stats_text(const Predictions& predictions) {
            '\n';
 }
 
+/// The secret key is gone after the run, and so the evaluation keys have no use.
+class KeysOfThisRun {
+public:
+    explicit KeysOfThisRun(Client& client) : client_(client) {}
+    KeysOfThisRun(const KeysOfThisRun&) = delete;
+    KeysOfThisRun& operator=(const KeysOfThisRun&) = delete;
+    ~KeysOfThisRun() {
+        try {
+            client_.forget_evaluation_keys();
+        } catch (const std::exception&) {
+            // They expire; the answers are what counts.
+        }
+    }
+
+private:
+    Client& client_;
+};
+
 }  // namespace
 
 int run(const InferCommand& command) {
     const auto [id, version] = split_model(command.model);
     Client client(command.client);
-    const RowTable table = read_input(command);
+    std::vector<std::string> features;
+    if (!command.ignore_header) features = client.model(id, version).feature_names;
+    const RowTable table = read_input(command, features);
+    say(table.note, input_name(command));
     // Made now: that a file cannot be written should not be found after the work.
     OutputFile output(command.output);
     std::optional<OutputFile> stats;
     if (!command.stats.empty()) stats.emplace(command.stats);
 
     const Predictions predictions = [&, &id = id, &version = version] {
+        const KeysOfThisRun keys(client);
         ProgressBar bar(command.progress);
         try {
             return client.infer(id, version, table.values, table.dimension,
@@ -84,7 +109,7 @@ int run(const InferCommand& command) {
             throw at_its_line(error, command, table);
         }
     }();
-    output.commit(predictions_text(predictions.values, table.format));
+    output.commit(predictions_text(predictions, table.format));
     if (stats) stats->commit(stats_text(predictions));
     return exit_ok;
 }

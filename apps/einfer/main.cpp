@@ -12,10 +12,13 @@
 #include <chrono>
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace einfer::cli {
 namespace {
+
+constexpr std::string_view command_names = "models, infer, job, plan, import and simulate";
 
 constexpr const char* examples_and_codes = R"(
 Examples:
@@ -23,6 +26,9 @@ Examples:
   einfer infer --model logistic_v1 --input rows.csv --output predictions.csv
   echo '[0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1]' | einfer infer --model logistic_v1@1.0.0 --input -
   einfer job 5f0c2a9be4d1473f8a6690d3c7b21e84
+  einfer plan model.onnx --calibration rows.csv
+  einfer import model.onnx --id my_model --calibration rows.csv -o models
+  einfer simulate models/my_model.json --data rows.csv --labels labels.csv --noise
 
 Rows are encrypted here under a key made for this run; the server computes on them without reading them.
 Do not give predictions to whoever may have the ciphertexts, the server included.
@@ -38,7 +44,7 @@ Environment, unless the option is given:
 Exit status:
   0    all went well
   1    internal fault
-  2    wrong usage, or an input file that is wrong
+  2    wrong usage, an input file that is wrong, or a model that cannot be planned as asked
   3    the server cannot be reached (or not over TLS that can be trusted), or did not answer in time
   4    the server refused the request, the API key included
   5    the reply failed a check: do not trust it
@@ -93,13 +99,49 @@ std::string advice(int http_status) {
     return "";
 }
 
+void add_ignore_header(CLI::App& command, bool& ignored) {
+    command.add_flag("--ignore-header", ignored,
+                     "a CSV header's names say nothing: the columns are the model's features in its order");
+}
+
+/// Of the commands that plan a model.
+void add_planning_options(CLI::App& command, PlanningOptions& options, bool calibration_required) {
+    command
+        .add_option(
+            "--calibration", options.calibration,
+            "file with rows as they will come, some hundred: they give the input ranges and sizes between layers")
+        ->required(calibration_required);
+    command.add_option("--tolerance", options.tolerance,
+                       "what encryption may add to an answer; by default 1e-4 (linear) or 1e-3 of the largest");
+    command.add_option("--layout", options.layout, "coefficients (linear models) or slots; by default as the model is")
+        ->check(CLI::IsMember({"coefficients", "slots"}));
+    command.add_option("--rows", options.rows, "layout slots: rows of one request, a power of two; by default 1");
+    command
+        .add_option("--degree", options.degree,
+                    "of polynomials that stand for ReLU, sigmoid and the like; by default 2")
+        ->check(CLI::Range(1, 8));
+    command.add_option("--range", options.range, "LO:HI, the range of every feature; by default from the calibration");
+    command
+        .add_option("--room", options.room,
+                    "layout slots: range (no row within the ranges overflows) or calibration (rows like those only: "
+                    "cheaper); by default range, where there is such a plan")
+        ->check(CLI::IsMember({"range", "calibration"}));
+    command
+        .add_option("--class-names", options.class_names,
+                    "of the outputs, with commas; of a single one: negative,positive")
+        ->delimiter(',');
+    add_ignore_header(command, options.ignore_header);
+    command.add_flag("--json", options.json, "the report as JSON");
+    command.add_flag("--no-progress{false}", options.progress, "no status line on a terminal");
+}
+
 /// The first of the arguments that no command knows. Never its value: it may be a key that was given the wrong way.
 std::string unknown_argument(const CLI::App& app) {
     const std::vector<std::string> rest = app.remaining(true);
     if (rest.empty()) return "";
     if (rest.front().starts_with('-')) return "there is no option " + rest.front().substr(0, rest.front().find('='));
     if (app.get_subcommands().empty())
-        return "there is no command '" + rest.front() + "': the commands are models, infer and job";
+        return "there is no command '" + rest.front() + "': the commands are " + std::string(command_names);
     return "an argument too many: '" + rest.front() + "'";
 }
 
@@ -141,7 +183,7 @@ int run_app(int argc, char** argv) {
     InferCommand infer;
     double job_seconds = 600;
     bool public_key = false, no_progress = false;
-    std::string encoding = "hex";
+    std::string encoding = "auto";
     CLI::App* const infer_app = app.add_subcommand("infer", "predictions for rows of a file");
     connection.add_to(*infer_app, infer.client, true);
     infer_app->add_option("--model", infer.model, "ID or ID@VERSION; without a version the newest")->required();
@@ -151,8 +193,9 @@ int run_app(int argc, char** argv) {
     infer_app
         ->add_option("--format", infer.format, "of input and output; by default the file's ending or first character")
         ->check(CLI::IsMember({"csv", "jsonl"}));
-    infer_app->add_option("--encoding", encoding, "of ciphertexts; base64 is a third smaller")
-        ->check(CLI::IsMember({"hex", "base64"}))
+    add_ignore_header(*infer_app, infer.ignore_header);
+    infer_app->add_option("--encoding", encoding, "of ciphertexts; auto: binary where the server takes it, else hex")
+        ->check(CLI::IsMember({"auto", "binary", "base64", "hex"}))
         ->capture_default_str();
     infer_app->add_flag("--public-key", public_key, "encrypt under a public key: twice the bytes");
     infer_app->add_option("--job-timeout", job_seconds, "longest time until a batch is answered, in seconds")
@@ -166,6 +209,30 @@ int run_app(int argc, char** argv) {
     infer_app->add_flag("--no-progress", no_progress, "no progress bar on a terminal");
     infer_app->add_option("--stats", infer.stats, "file for times and byte counts, as JSON");
 
+    PlanCommand plan;
+    CLI::App* const plan_app = app.add_subcommand("plan", "what a model would cost, encrypted");
+    plan_app->add_option("MODEL", plan.planning.model, "an ONNX file")->required();
+    add_planning_options(*plan_app, plan.planning, true);
+
+    ImportCommand import;
+    CLI::App* const import_app = app.add_subcommand("import", "makes a registry entry for a server of a model");
+    import_app->add_option("MODEL", import.planning.model, "an ONNX file")->required();
+    import_app->add_option("--id", import.id, "of the entry: lower-case letters, digits and _")->required();
+    import_app->add_option("-o,--output", import.output, "the server's directory of models")->required();
+    import_app->add_option("--version", import.version, "of the entry")->capture_default_str();
+    import_app->add_option("--description", import.description, "of the entry; by default the file's name");
+    import_app->add_flag("--force", import.force, "replace an entry of this id and version");
+    add_planning_options(*import_app, import.planning, true);
+
+    SimulateCommand simulate;
+    CLI::App* const simulate_app = app.add_subcommand("simulate", "accuracy of a planned model, computed in clear");
+    simulate_app->add_option("MODEL", simulate.planning.model, "an ONNX file, or an entry (.json)")->required();
+    simulate_app->add_option("--data", simulate.data, "file with rows")->required();
+    simulate_app->add_option("--labels", simulate.labels, "file with a number a row: the class from 0, or the value");
+    simulate_app->add_option("--original", simulate.original, "of an entry: the ONNX file, to compare with");
+    simulate_app->add_flag("--noise", simulate.noise, "adds the noise of encryption to the answers");
+    add_planning_options(*simulate_app, simulate.planning, false);
+
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& asked_for_text) {
@@ -174,12 +241,15 @@ int run_app(int argc, char** argv) {
         // What is mistyped comes before what is missing: it may be the same.
         const std::string unknown = unknown_argument(app);
         const bool no_command = argc == 1;
-        return fail(exit_usage, (no_command        ? "name a command: models, infer or job"
+        return fail(exit_usage, (no_command        ? "name a command: " + std::string(command_names)
                                  : unknown.empty() ? error.what()
                                                    : unknown) +
                                     " (einfer --help explains)");
     }
 
+    if (*plan_app) return run(plan);
+    if (*import_app) return run(import);
+    if (*simulate_app) return run(simulate);
     const std::string api_key = read_api_key(connection.api_key_file);
     for (ClientOptions* const client : {&models.client, &job.client, &infer.client}) {
         client->call_timeout = seconds_option(connection.call_seconds);
@@ -188,7 +258,9 @@ int run_app(int argc, char** argv) {
     if (*models_app) return run(models);
     if (*job_app) return run(job);
     infer.client.job_timeout = seconds_option(job_seconds);
+    if (encoding == "binary") infer.client.encoding = Encoding::Binary;
     if (encoding == "base64") infer.client.encoding = Encoding::Base64;
+    if (encoding == "hex") infer.client.encoding = Encoding::Hex;
     if (public_key) infer.client.encryption = Encryption::PublicKey;
     infer.progress = !no_progress;
     return run(infer);

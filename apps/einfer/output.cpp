@@ -1,5 +1,8 @@
 #include "output.h"
 
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+
 #include "exit_codes.h"
 
 #include <fcntl.h>
@@ -122,18 +125,52 @@ void OutputFile::commit(std::string_view text) {
     temporary_.clear();
 }
 
+void say(const std::string& note, const std::string& file) {
+    if (!note.empty()) std::fprintf(stderr, "einfer: %s: %s\n", file.c_str(), note.c_str());
+}
+
 std::string number_text(double value) {
     std::array<char, 32> buffer{};
     return {buffer.data(), std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr};
 }
 
-std::string predictions_text(std::span<const double> values, RowFormat format) {
-    std::string text = format == RowFormat::Csv ? "prediction\n" : "";
-    for (const double value : values) {
-        if (format == RowFormat::Csv)
-            text += number_text(value) + '\n';
-        else
-            text += R"({"prediction": )" + number_text(value) + "}\n";
+namespace {
+
+std::string csv_text(const std::string& field) {
+    if (field.find_first_of(",\"\r\n") == std::string::npos) return field;
+    std::string quoted = "\"";
+    for (const char c : field) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+    return quoted + '"';
+}
+
+std::string csv_header(const Predictions& predictions) {
+    std::string text = predictions.labels.empty() ? "" : "label,";
+    if (predictions.outputs == 1) return text + "prediction\n";
+    for (std::size_t i = 0; i < predictions.outputs; ++i) text += (i > 0 ? ",output_" : "output_") + std::to_string(i);
+    return text + '\n';
+}
+
+}  // namespace
+
+std::string predictions_text(const Predictions& predictions, RowFormat format) {
+    const bool csv = format == RowFormat::Csv;
+    std::string text = csv ? csv_header(predictions) : "";
+    const std::size_t width = predictions.outputs;
+    for (std::size_t row = 0; row * width < predictions.values.size(); ++row) {
+        std::string numbers;
+        for (std::size_t i = 0; i < width; ++i)
+            numbers += (i == 0 ? "" : csv ? "," : ", ") + number_text(predictions.values[row * width + i]);
+        const std::string label = predictions.labels.empty() ? "" : predictions.labels[row];
+        if (csv) {
+            if (!predictions.labels.empty()) text += csv_text(label) + ',';
+            text += numbers + '\n';
+            continue;
+        }
+        text += '{';
+        if (!predictions.labels.empty())
+            text += R"("label": )" + boost::json::serialize(boost::json::value(label)) + ", ";
+        text += width == 1 ? R"("prediction": )" + numbers : R"("outputs": [)" + numbers + ']';
+        text += "}\n";
     }
     return text;
 }
@@ -151,6 +188,18 @@ void ProgressBar::show(std::size_t done, std::size_t total) {
     const std::size_t filled = width * done / total;
     const std::string bar = std::string(filled, '#') + std::string(width - filled, '.');
     std::fprintf(stderr, "\r[%s] %zu/%zu batches", bar.c_str(), done, total);
+    std::fflush(stderr);
+}
+
+StatusLine::StatusLine(bool wanted) : enabled_(wanted && isatty(STDERR_FILENO) != 0) {}
+
+StatusLine::~StatusLine() {
+    if (enabled_) std::fputs("\r\x1b[K", stderr);
+}
+
+void StatusLine::show(std::string_view text) {
+    if (!enabled_) return;
+    std::fprintf(stderr, "\r\x1b[K%.*s ...", static_cast<int>(text.size()), text.data());
     std::fflush(stderr);
 }
 

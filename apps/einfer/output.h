@@ -1,10 +1,10 @@
 // Where a command writes: files that appear whole or not at all, standard output, a progress bar.
 #pragma once
 
+#include "einfer/types.h"
 #include "row_reader.h"
 
 #include <cstddef>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -35,8 +35,12 @@ private:
     int descriptor_ = -1;
 };
 
-/// "prediction" and one number a line, or {"prediction": x} a line: in the format of the input.
-[[nodiscard]] std::string predictions_text(std::span<const double> values, RowFormat format);
+/// A line a row, in the format of the input: "prediction", or of several numbers "output_0", "output_1", …; in JSON
+/// {"prediction": x} or {"outputs": [x, …]}. Where there are labels, "label" comes first.
+[[nodiscard]] std::string predictions_text(const Predictions& predictions, RowFormat format);
+
+/// What whoever runs the command should know about `file`, on standard error; nothing if there is nothing.
+void say(const std::string& note, const std::string& file);
 
 /// Shortest text that reads back as the same double.
 [[nodiscard]] std::string number_text(double value);
@@ -53,6 +57,19 @@ public:
 private:
     bool enabled_;
     bool drawn_ = false;
+};
+
+/// What is being done, on standard error if that is a terminal; gone when it is done.
+class StatusLine {
+public:
+    explicit StatusLine(bool wanted);
+    ~StatusLine();
+    StatusLine(const StatusLine&) = delete;
+    StatusLine& operator=(const StatusLine&) = delete;
+    void show(std::string_view text);
+
+private:
+    bool enabled_;
 };
 
 }  // namespace einfer::cli

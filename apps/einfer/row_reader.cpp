@@ -1,5 +1,8 @@
 #include "row_reader.h"
 
+#include "columns.h"
+#include "field_text.h"
+
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
@@ -18,20 +21,6 @@ namespace {
 namespace json = boost::json;
 
 std::string at_line(std::size_t line) { return "line " + std::to_string(line); }
-
-/// For messages: one line, short, nothing that a terminal obeys (some do obey bytes from 0x80 to 0x9f).
-std::string quoted(std::string_view text) {
-    std::string safe = "'";
-    for (const char c : text.substr(0, 40)) safe += c < 0x20 || c > 0x7e ? '?' : c;
-    return safe + (text.size() > 40 ? "...'" : "'");
-}
-
-std::string_view trimmed(std::string_view text) {
-    constexpr std::string_view blanks = " \t\r\n\v\f";
-    const std::size_t first = text.find_first_not_of(blanks);
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(blanks) - first + 1);
-}
 
 /// A decimal number as a double, without a locale; no value when it is none, or not finite.
 std::optional<double> number_from(std::string_view text) {
@@ -52,6 +41,8 @@ bool is_number_like(std::string_view text) {
     const char* const end = text.data() + text.size();
     return std::from_chars(text.data(), end, value).ptr == end && !text.empty();
 }
+
+bool has_other_separator(std::string_view field) { return field.find_first_of(";\t") != std::string_view::npos; }
 
 /// Names of features: not a row whose numbers are missing or not finite.
 bool is_header(std::span<const std::string> fields) {
@@ -77,7 +68,14 @@ public:
         table_.values.insert(table_.values.end(), row.begin(), row.end());
     }
 
+    void name(std::span<const std::string> names) {
+        for (const std::string& each : names) table_.names.emplace_back(trimmed(each));
+    }
+
+    void note(std::string text) { table_.note = std::move(text); }
+
     RowTable finish(std::string_view why_none = "") {
+        if (table_.names.size() != table_.dimension) table_.names.clear();
         if (table_.values.empty()) throw InputError("there are no rows in the input" + std::string(why_none));
         return std::move(table_);
     }
@@ -90,7 +88,8 @@ private:
 /// libcsv's callbacks only note what they see: no exception may pass through its C code.
 class CsvRows {
 public:
-    CsvRows() {
+    /// `features`: names of columns to choose by, or none.
+    explicit CsvRows(std::span<const std::string> features) : features_(features) {
         if (csv_init(&parser_, CSV_STRICT | CSV_STRICT_FINI) != 0) throw std::bad_alloc();
     }
     CsvRows(const CsvRows&) = delete;
@@ -99,6 +98,7 @@ public:
 
     /// `text` is one line with its end; it holds the end of a row unless a quoted field goes on.
     void feed(std::string_view text, std::size_t line) {
+        if (line_ == 0) row_line_ = line;  // blank ones may have come before
         line_ = line;
         if (csv_parse(&parser_, text.data(), text.size(), on_field, on_row, this) != text.size()) fail(row_line_);
         settle();
@@ -133,30 +133,53 @@ private:
         if (parser_.pstate == row_not_begun) row_line_ = line_ + 1;
     }
 
-    void take(const Fields& fields) {
-        std::vector<double> row;
-        std::size_t bad = fields.size();
-        for (std::size_t i = 0; i < fields.size(); ++i) {
-            const auto number = number_from(fields[i]);
-            if (number) {
-                row.push_back(*number);
-            } else if (bad == fields.size()) {
-                bad = i;
-            }
+    void take_header(const Fields& fields) {
+        skipped_header_ = true;
+        if (features_.empty() || !are_distinct(features_)) return builder_.name(fields);
+        if (features_.size() > 1 && fields.size() == 1 && has_other_separator(fields[0]))
+            throw InputError(at_line(row_line_) + ": " + quoted(fields[0]) +
+                             " is one value to CSV: values are separated by commas");
+        try {
+            Columns chosen = choose_columns(fields, features_);
+            columns_ = std::move(chosen.places);
+            builder_.note(std::move(chosen.note));
+        } catch (const InputError& error) {
+            throw InputError(at_line(row_line_) + ": " + error.what());
         }
-        const bool may_be_header = std::exchange(first_row_, false);
-        if (bad == fields.size()) return builder_.add(row, row_line_);
-        skipped_header_ |= may_be_header && row.empty() && is_header(fields);
-        if (skipped_header_ && may_be_header) return;
-        const std::string where = at_line(row_line_) + ", column " + std::to_string(bad + 1) + ": ";
-        if (trimmed(fields[bad]).empty()) throw InputError(where + "empty, but every feature needs a number");
-        const bool other_separator = fields[bad].find_first_of(";\t") != std::string::npos;
-        throw InputError(where + quoted(fields[bad]) + " is not a finite number" +
-                         (may_be_header     ? " (a header has no numbers at all)"
-                          : other_separator ? " (values are separated by commas)"
-                                            : ""));
+        header_size_ = fields.size();
+        builder_.name(features_);
     }
 
+    void take(const Fields& fields) {
+        const bool may_be_header = std::exchange(first_row_, false);
+        if (columns_ && fields.size() != header_size_)
+            throw InputError(at_line(row_line_) + ": " + std::to_string(fields.size()) +
+                             " values, but the header has " + std::to_string(header_size_));
+        std::vector<double> row;
+        std::size_t bad = fields.size();
+        const std::size_t count = columns_ ? columns_->size() : fields.size();
+        for (std::size_t i = 0; i < count; ++i) {
+            const std::size_t column = columns_ ? (*columns_)[i] : i;
+            const auto number = number_from(fields[column]);
+            if (number) {
+                row.push_back(*number);
+            } else {
+                bad = std::min(bad, column);
+            }
+        }
+        if (bad == fields.size()) return builder_.add(row, row_line_);
+        if (may_be_header && row.empty() && is_header(fields)) return take_header(fields);
+        const std::string where = at_line(row_line_) + ", column " + std::to_string(bad + 1) + ": ";
+        if (trimmed(fields[bad]).empty()) throw InputError(where + "empty, but every feature needs a number");
+        throw InputError(where + quoted(fields[bad]) + " is not a finite number" +
+                         (may_be_header                      ? " (a header has no numbers at all)"
+                          : has_other_separator(fields[bad]) ? " (values are separated by commas)"
+                                                             : ""));
+    }
+
+    const std::span<const std::string> features_;
+    std::optional<std::vector<std::size_t>> columns_;  // that are chosen; all of them otherwise
+    std::size_t header_size_ = 0;                      // with chosen columns
     csv_parser parser_{};
     TableBuilder builder_{RowFormat::Csv};
     Fields fields_;              // of the row being read
@@ -204,7 +227,7 @@ std::optional<RowFormat> format_of_name(std::string_view file_name) {
     return std::nullopt;
 }
 
-RowTable read_rows(std::istream& in, std::optional<RowFormat> format) {
+RowTable read_rows(std::istream& in, std::optional<RowFormat> format, std::span<const std::string> features) {
     std::optional<CsvRows> csv;
     TableBuilder json_rows(RowFormat::JsonLines);
     std::string line;
@@ -213,7 +236,7 @@ RowTable read_rows(std::istream& in, std::optional<RowFormat> format) {
         const bool blank = trimmed(line).empty();
         if (!format && !blank) format = detect(line);
         if (format == RowFormat::Csv) {
-            if (!csv) csv.emplace();
+            if (!csv) csv.emplace(features);
             csv->feed(line += '\n', number);
         } else if (!blank) {
             json_rows.add(json_row(line, number), number);

@@ -27,6 +27,7 @@ def run(
     threads: int = 0,
     public_key: bool = False,
     base64: bool = False,
+    data: pathlib.Path | None = None,
 ) -> Load:
     """`mode`: "clients" or "raw". Requests and warm-up are those of each client."""
     command = [
@@ -49,6 +50,7 @@ def run(
     ]
     command += ["--public-key"] if public_key else []
     command += ["--base64"] if base64 else []
+    command += ["--data", str(data)] if data else []
     done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
     if done.returncode != 0:
         raise LoadFailed(done.stderr.strip() or f"the load generator ended with {done.returncode}")

@@ -137,6 +137,12 @@ def _machine(results: Results) -> str:
         warnings.append("**The machine was not idle when a run began: these figures are disturbed.**")
     if any(part["quick"] for part in results["parts"].values()):
         warnings.append("**Some parts were measured with `--quick`: few samples.**")
+    elsewhere = [name for name, part in results["parts"].items() if part.get("flags", machine["flags"]) != machine["flags"]]
+    if elsewhere:
+        others = {" ".join(results["parts"][name]["flags"]) for name in elsewhere}
+        warnings.append(
+            f"**{', '.join(elsewhere)} were measured on another machine of the kind, with {'; '.join(sorted(others))}.**"
+        )
     revisions = {part["revision"] for part in results["parts"].values()}
     if len(revisions) > 1:
         warnings.append(f"**The parts are of different revisions: {', '.join(sorted(revisions))}.**")
@@ -196,6 +202,27 @@ def _throughput(rows: Sequence[Mapping[str, Any]]) -> str:
     ]
     return "## Full batches\n\n" + table(
         ("clients", "encoding", "predictions/s", "encrypt, ms", "round trip, ms", "decrypt, ms"), cells
+    )
+
+
+def _networks(tables: Mapping[str, Any]) -> str:
+    phases = {"encrypt": "encrypt", "evaluate": "evaluate", "decrypt": "decrypt"}
+    cells = [
+        (
+            f"`{each['model']}`",
+            who,
+            *(number(times.get(phase)) for phase in phases),
+            *(number(each[name][who]) for name in ("request_bytes", "key_bytes", "error")),
+        )
+        for name, each in tables.items()
+        if name.startswith("network-")
+        for who, times in (("einfer", each["ours_ms"]), ("TenSEAL", each["peer_ms"]))
+    ]
+    head = ("model", "who", *(f"{phase}, ms" for phase in phases), "request, bytes", "keys, bytes", "error")
+    text = "## Networks on MNIST\n\n" + table(head, cells)
+    return text + (
+        "\nThe same weights, N = 8192 and one thread on both sides. Keys: what the server has to be sent once; TenSEAL's "
+        "are its public context. Error: the largest difference from the same network in clear.\n"
     )
 
 
@@ -286,7 +313,7 @@ def ratios(results: Results) -> list[dict[str, Any]]:
     return [
         {"name": each["id"], "ratio": each["ratio"], "goal": each["goal"] if each["unit"] == "x" else None}
         for each in results["targets"].values()
-        if each["ratio"] is not None and each["part"] in ("S1", "S2", "S3", "S4") and each["peer"]
+        if each["ratio"] is not None and each["part"] in ("S1", "S2", "S3", "S4", "S6", "S7") and each["peer"]
     ]
 
 
@@ -300,6 +327,8 @@ def render(results: Results) -> str:
         sections.append(_kernels(tables["kernels"], "Kernels against SEAL's"))
     if tables.get("evaluator"):
         sections.append(_kernels(tables["evaluator"], "Evaluator against SEAL's"))
+    if any(name.startswith("network-") for name in tables):
+        sections.append(_networks(tables))
     for name, make in (("throughput", _throughput), ("crowd", _crowd), ("seed", _seed)):
         if name == "throughput" and tables.get("reference"):
             sections.append(_reference(results))

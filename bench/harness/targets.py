@@ -25,6 +25,17 @@ class Target:
         return self.id.split("-")[0]
 
 
+def _network(part: str, name: str, *, against_tenseal: float, evaluation: float, round_trip: float | None, keys: float | None) -> list[Target]:
+    return [
+        Target(f"{part}-tenseal", f"{name}, evaluation on one thread, against TenSEAL", "x", against_tenseal),
+        Target(f"{part}-evaluation", f"{name}, evaluation of one image on one thread", "ms", evaluation, "lower"),
+        Target(f"{part}-round-trip", f"{name}, one image, whole round trip by our client", "ms", round_trip, "lower"),
+        Target(f"{part}-request", f"{name}, request", "MB", 0.5, "lower"),
+        Target(f"{part}-keys", f"{name}, evaluation keys", "MB", keys, "lower"),
+        Target(f"{part}-accuracy", f"{name}, accuracy lost to encryption", "points", 0.2, "lower"),
+    ]
+
+
 _ALL = [
     Target("S1-small", "NTT, primes up to 49 bits, against SEAL's; worst case", "x", 6),
     Target("S1-large", "NTT, primes of 50 to 60 bits, against SEAL's; worst case", "x", 4),
@@ -35,8 +46,12 @@ _ALL = [
     Target("S3-round-trip", "`logistic_v1`, whole round trip by our client, public-key request", "ms", 20, "lower"),
     Target("S3-server-seeded", "`logistic_v1`, last request byte to job done, seeded request", "ms", 5, "lower"),
     Target("S3-round-trip-seeded", "`logistic_v1`, whole round trip by our client, seeded request", "ms", 20, "lower"),
-    Target("S4-linear", "Linear model of 30 features, one row, whole round trip, against Concrete ML", "x", None),
+    Target("S4-linear", "Linear model of 30 features, one row, whole round trip, against Concrete ML", "x", 6),
+    Target("S4-round-trip", "Linear model of 30 features, one row, whole round trip by our client", "ms", 1.5, "lower"),
+    Target("S4-server", "Linear model of 30 features, last request byte to job done", "ms", 0.2, "lower"),
     Target("S5-throughput", "`logistic_v1`'s weights, full batches, whole round trips", "predictions/s", 300_000),
+    *_network("S6", "MNIST CNN", against_tenseal=20, evaluation=97, round_trip=None, keys=30),
+    *_network("S7", "MLP 784 → 128 → 10", against_tenseal=500, evaluation=16, round_trip=30, keys=None),
     Target("S8-throughput", "64 clients against one: throughput, whole round trips", "x", 1.8),
     Target("S8-throughput-raw", "64 clients against one: throughput, encrypted beforehand", "x", 1.8),
     Target("S8-tail", "64 clients: p99 over one client's p50 x clients / cores, encrypted beforehand", "x", 3, "lower"),
@@ -48,7 +63,7 @@ _ALL = [
     Target("S9-clients", "Growth with the clients; worst step over linear x log", "x", 1.3, "lower"),
 ]
 TARGETS: Mapping[str, Target] = {target.id: target for target in _ALL}
-PARTS = ("S1", "S2", "S3", "S4", "S5", "S8", "S9", "seed")
+PARTS = ("S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "seed")
 
 
 def entry(

@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
 #include <optional>
 #include <random>
 #include <span>
+#include <sstream>
 #include <stdexcept>
 
 namespace einfer::bench {
@@ -27,14 +29,17 @@ public:
             if (model.id == options.model && (options.version.empty() || model.version == options.version))
                 model_ = std::move(model);
         if (!model_) throw std::runtime_error("the server has no model " + options.model);
-        rows_ = made_up_rows(options.rows, model_->input_dimension, number);
+        rows_ = options.data.empty() ? made_up_rows(options.rows, model_->input_dimension, number)
+                                     : rows_of_file(options.data, options.rows, model_->input_dimension);
     }
 
     /// Makes the keys and meets every page of memory once.
     void warm_up() {
         for (std::size_t i = 0; i < std::max<std::size_t>(options_.warm_up, 1); ++i) {
-            const double keys = call().timings.keys;
-            if (i == 0) key_seconds = keys;
+            const Predictions answer = call();
+            if (i > 0) continue;
+            key_seconds = answer.timings.keys;
+            first_bytes = answer.bytes_sent;
         }
     }
 
@@ -55,9 +60,12 @@ public:
         }
     }
 
-    /// Of the last answer, when the clock has stopped.
+    [[nodiscard]] const std::vector<double>& answers() const { return last_.values; }
+
+    /// Of the last answer, when the clock has stopped. Other layouts do not tell their weights.
     [[nodiscard]] double largest_error() const {
         double largest = 0;
+        if (model_->layout != Layout::FeatureColumns) return largest;
         const std::span<const double> rows(rows_);
         for (std::size_t i = 0; i < last_.values.size(); ++i) {
             const double right =
@@ -70,6 +78,7 @@ public:
 
     std::vector<Sample> samples;
     double key_seconds = 0;
+    std::uint64_t first_bytes = 0;
 
 private:
     Predictions call() { return client_.infer(model_->id, model_->version, rows_, model_->input_dimension); }
@@ -92,6 +101,20 @@ std::vector<double> made_up_rows(std::size_t count, std::size_t dimension, std::
     return rows;
 }
 
+std::vector<double> rows_of_file(const std::string& path, std::size_t count, std::size_t dimension) {
+    std::ifstream file(path);
+    std::string text;
+    std::getline(file, text);
+    std::vector<double> rows;
+    while (rows.size() < count * dimension && std::getline(file, text)) {
+        std::stringstream line(text);
+        for (std::string cell; std::getline(line, cell, ',');) rows.push_back(std::stod(cell));
+        if (rows.size() % dimension != 0) throw std::runtime_error(path + " has rows of another length");
+    }
+    if (rows.size() != count * dimension) throw std::runtime_error(path + " has fewer rows");
+    return rows;
+}
+
 Load run_clients(const LoadOptions& options) {
     std::vector<std::optional<Caller>> callers(options.clients);
     Load load;
@@ -104,6 +127,8 @@ Load run_clients(const LoadOptions& options) {
         load.largest_error = std::max(load.largest_error, caller->largest_error());
         load.error_bound = std::max(load.error_bound, caller->error_bound());
     }
+    load.key_bytes = callers.front()->first_bytes;
+    load.answers = callers.front()->answers();
     return load;
 }
 

@@ -18,6 +18,7 @@ struct LoadOptions {
     std::size_t requests = 1;  ///< of each client, measured
     std::size_t warm_up = 1;   ///< of each client, before all clients start together
     std::size_t rows = 1;      ///< of one request
+    std::string data{};        ///< CSV with a header: its first rows are sent; empty: made-up rows in [-1, 1]
 };
 
 /// One request, in seconds. What a mode does not measure is 0.
@@ -41,11 +42,13 @@ struct Sample {
 
 struct Load {
     std::vector<Sample> samples{};
-    double wall_seconds = 0;     ///< from the common start until the last client ended
-    double key_seconds = 0;      ///< mean of the clients, before the start
-    double largest_error = 0;    ///< mode `clients`: against the model in clear
-    double error_bound = 0;      ///< that the server states
-    std::size_t body_bytes = 0;  ///< mode `raw`: of one request
+    double wall_seconds = 0;        ///< from the common start until the last client ended
+    double key_seconds = 0;         ///< mean of the clients, before the start
+    double largest_error = 0;       ///< mode `clients`, layout FeatureColumns: against the model in clear
+    double error_bound = 0;         ///< that the server states
+    std::size_t body_bytes = 0;     ///< mode `raw`: of one request
+    std::uint64_t key_bytes = 0;    ///< mode `clients`: HTTP bytes of the first call, with which keys were sent
+    std::vector<double> answers{};  ///< mode `clients`: the last ones of the first client
 };
 
 /// Whole encrypted round trips, each client with its own keys.
@@ -56,5 +59,8 @@ struct Load {
 
 /// `count` rows of `dimension` features in [-1, 1], always the same for a `seed`.
 [[nodiscard]] std::vector<double> made_up_rows(std::size_t count, std::size_t dimension, std::uint64_t seed);
+
+/// The first `count` rows of `dimension` numbers in a CSV file with a header. std::runtime_error when there are fewer.
+[[nodiscard]] std::vector<double> rows_of_file(const std::string& path, std::size_t count, std::size_t dimension);
 
 }  // namespace einfer::bench

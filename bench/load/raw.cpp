@@ -43,7 +43,7 @@ std::string make_body(const LoadOptions& options) {
     client::ServerApi api(client::HttpClient(server, options.client.connect_timeout, timeout), {}, timeout);
     const auto models = taken(client::read_model_list(taken(api.models())));
     const auto* model = client::find_model(models, options.model, options.version);
-    if (model == nullptr) throw std::runtime_error("the server has no model " + options.model);
+    if (model == nullptr || !model->v1_0) throw std::runtime_error("the server has no v1.0 model " + options.model);
 
     const auto values = made_up_rows(options.rows, model->input_dimension, 0);
     std::vector<client::Row> rows;
@@ -51,11 +51,11 @@ std::string make_body(const LoadOptions& options) {
         rows.push_back(client::Row(values).subspan(i * model->input_dimension, model->input_dimension));
     const bool symmetric = options.client.encryption == Encryption::Symmetric;
     client::SessionPool sessions(symmetric ? keys::EncryptionMode::Symmetric : keys::EncryptionMode::PublicKey);
-    const auto* session = taken(sessions.session(model->encryption));
+    const auto* session = taken(sessions.session(model->poly_modulus_degree, model->coeff_modulus_bits));
     const auto encoding =
         options.client.encoding == Encoding::Base64 ? protocol::Encoding::Base64 : protocol::Encoding::Hex;
     WorkerPool workers(1);
-    const auto batch = taken(client::encrypt_batch(*session, *model, rows, encoding, workers));
+    const auto batch = taken(client::encrypt_batch(*session, *model->v1_0, rows, encoding, workers));
     return std::string(batch.body.view());
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 from broken_proxy import Answer, Behaviour, Request, error
 
 KEYS = {"first-key-0123456789": "first", "second-key-0123456789": "second"}
-PROTECTED = re.compile(r"POST /infer|(GET|HEAD) /(models|keys)(\?.*)?|(GET|HEAD) /jobs/.*")
+PROTECTED = re.compile(r"POST /(infer|keys)|(GET|HEAD) /(models|keys)(\?.*)?|(GET|HEAD|DELETE) /(jobs|keys)/.*")
 IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 
 

@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 namespace einfer::fuzz {
 
@@ -30,6 +31,23 @@ enum class Shape : std::uint8_t {
     return constant ? 1 : test::CiphertextFields::word(index);
 }
 
+/// The object compressed and its size put right, as `mode` says.
+[[nodiscard]] inline Bytes finished(Bytes object, std::uint8_t mode) {
+    namespace at = test::at;
+    const auto shape = static_cast<Shape>(mode & 3);
+    if (shape > Shape::plain && object.size() >= 16) {
+        const auto body = std::span(object).subspan(16);
+        const int level = (mode & 16) != 0 ? 1 : 6;
+        const Bytes compressed = shape == Shape::zlib ? test::deflated(body, {.level = level})
+                                                      : test::zstd_compressed(body, {.level = level});
+        object.resize(16);
+        object[at::compression] = shape == Shape::zlib ? test::zlib : test::zstd;
+        object.insert(object.end(), compressed.begin(), compressed.end());
+    }
+    if ((mode & 4) != 0 && object.size() >= 16) test::patch<std::uint64_t>(object, at::object_size, object.size());
+    return object;
+}
+
 /// The object that `bytes` describe. Mode, from its lowest bit: two of shape; the outer header's size is put right; the
 /// words are all the same, so that compressed objects are tiny; the compression level is low; `parms_id` is put in.
 [[nodiscard]] inline Bytes object_from(std::span<const std::uint8_t> bytes, std::uint8_t mode,
@@ -46,25 +64,16 @@ enum class Shape : std::uint8_t {
         if ((mode & 32) != 0) test::patch(object, at::parms_id, parms_id);
         object.insert(object.begin() + at::words, words.begin(), words.end());
     }
-    if (shape > Shape::plain && object.size() >= 16) {
-        const auto body = std::span(object).subspan(16);
-        const int level = (mode & 16) != 0 ? 1 : 6;
-        const Bytes compressed = shape == Shape::zlib ? test::deflated(body, {.level = level})
-                                                      : test::zstd_compressed(body, {.level = level});
-        object.resize(16);
-        object[at::compression] = shape == Shape::zlib ? test::zlib : test::zstd;
-        object.insert(object.end(), compressed.begin(), compressed.end());
-    }
-    if ((mode & 4) != 0 && object.size() >= 16) test::patch<std::uint64_t>(object, at::object_size, object.size());
-    return object;
+    return finished(std::move(object), mode);
 }
 
 /// More than any body that the targets' limits allow.
 inline constexpr std::size_t most_body_bytes = 64 * 1024;
 
 /// The body of a compressed object that our parser accepted.
-[[nodiscard]] inline Bytes inflated(std::span<const std::uint8_t> compressed, std::uint8_t compression) {
-    Bytes body(most_body_bytes);
+[[nodiscard]] inline Bytes inflated(std::span<const std::uint8_t> compressed, std::uint8_t compression,
+                                    std::size_t most_bytes = most_body_bytes) {
+    Bytes body(most_bytes);
     if (compression == test::zlib) {
         uLongf size = body.size();
         if (uncompress(body.data(), &size, compressed.data(), compressed.size()) != Z_OK) return {};
@@ -77,11 +86,11 @@ inline constexpr std::size_t most_body_bytes = 64 * 1024;
     return body;
 }
 
-/// The same ciphertext, uncompressed.
-[[nodiscard]] inline Bytes uncompressed(const Bytes& object) {
+/// The same object, uncompressed.
+[[nodiscard]] inline Bytes uncompressed(const Bytes& object, std::size_t most_bytes = most_body_bytes) {
     const std::uint8_t compression = object[test::at::compression];
     if (compression == test::none) return object;
-    return test::with_header(inflated(std::span(object).subspan(16), compression), object[test::at::minor]);
+    return test::with_header(inflated(std::span(object).subspan(16), compression, most_bytes), object[test::at::minor]);
 }
 
 }  // namespace einfer::fuzz

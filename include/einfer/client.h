@@ -20,7 +20,7 @@
 #include <string_view>
 #include <vector>
 
-namespace einfer::inline v1 {
+namespace einfer::inline v1_1 {
 
 /// A connection to one server, and the keys of one session: made at the first infer() for a set of encryption
 /// parameters, kept in memory only, wiped with the Client. One thread at a time; separate Clients are independent of
@@ -37,6 +37,10 @@ public:
     /// list is refused.
     [[nodiscard]] std::vector<Model> models();
 
+    /// The one that infer() takes for these; `version` empty: the newest. InvalidArgument when the server has none
+    /// such.
+    [[nodiscard]] Model model(std::string_view model_id, std::string_view version = {});
+
     /// Predictions for `rows`: at least one, each of the model's input_dimension finite numbers. `version` empty: the
     /// newest. Rows beyond the model's max_batch_size go in further requests, one after another; on an error no
     /// predictions are returned at all. A wrong row is found before anything is sent.
@@ -51,6 +55,11 @@ public:
     [[nodiscard]] Predictions infer(std::string_view model_id, std::string_view version, std::span<const double> values,
                                     std::size_t dimension, const Progress& progress = {});
 
+    /// Has the server delete the evaluation keys that infer() sent for networks: of no use to anybody when this Client
+    /// is gone, but they take room until they expire, of the tenant's quota as well. The next infer() sends them again.
+    /// Other errors than the server's refusals are thrown.
+    void forget_evaluation_keys();
+
     /// State of a job of this client's tenant, which another process may have submitted. Its result is not returned:
     /// only the process that submitted it has the key. `id` is 32 hex digits.
     [[nodiscard]] JobStatus job(std::string_view id);
@@ -60,4 +69,4 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace einfer::inline v1
+}  // namespace einfer::inline v1_1

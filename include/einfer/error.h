@@ -10,7 +10,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace einfer::inline v1 {
+namespace einfer::inline v1_1 {
 
 /// what() says in one line what is wrong and what to do. It never contains rows, keys or decrypted values; parts that
 /// come from the server are free of control characters.
@@ -37,4 +37,4 @@ private:
     std::shared_ptr<const Details> details_;
 };
 
-}  // namespace einfer::inline v1
+}  // namespace einfer::inline v1_1

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace einfer::inline v1 {
+namespace einfer::inline v1_1 {
 
 /// Why a call failed; einfer::Error carries it.
 enum class ErrorKind {
@@ -23,10 +23,12 @@ enum class ErrorKind {
     Tls,              ///< no TLS connection that can be trusted. Nothing was sent; trying again does not help
 };
 
-/// Text form of ciphertexts in requests and replies.
+/// Form of ciphertexts in requests and replies.
 enum class Encoding {
     Hex,     ///< two characters a byte; every v1 server takes it
     Base64,  ///< a third smaller
+    Binary,  ///< as they are: half of hex; servers from v1.1 on
+    Auto,    ///< Binary if the server takes it, else Hex
 };
 
 enum class Encryption {
@@ -52,7 +54,7 @@ struct ClientOptions {
     std::string client_certificate{};
     std::string client_key{};
 
-    Encoding encoding = Encoding::Hex;
+    Encoding encoding = Encoding::Auto;
     Encryption encryption = Encryption::Symmetric;
     /// Rows of one request; 0: as many as the model allows. Never more than that.
     std::size_t batch_size = 0;
@@ -67,16 +69,44 @@ struct ClientOptions {
     std::chrono::milliseconds job_timeout{600'000};
 };
 
+/// How a model's rows lie in ciphertexts.
+enum class Layout {
+    FeatureColumns,  ///< one ciphertext a feature: the models of v1.0
+    Coefficients,    ///< linear models, one small ciphertext
+    Slots,           ///< networks; they need evaluation keys
+};
+
+/// "feature_columns", "coefficients", "slots".
+[[nodiscard]] constexpr const char* name(Layout layout) {
+    switch (layout) {
+        case Layout::FeatureColumns: return "feature_columns";
+        case Layout::Coefficients: return "coefficients";
+        case Layout::Slots: return "slots";
+    }
+    return "";
+}
+
 /// One model that the server offers; id and version together name it. Its parameters have 128-bit security (checked).
 struct Model {
     std::string id{};
     std::string version{};  ///< MAJOR.MINOR.PATCH
     std::string description{};
-    std::size_t input_dimension = 0;  ///< features of a row
-    std::size_t max_batch_size = 0;   ///< rows of one request
+    Layout layout = Layout::FeatureColumns;
+    std::size_t input_dimension = 0;   ///< features of a row
+    std::size_t output_dimension = 1;  ///< numbers of an answer, before postprocessing
+    std::size_t max_batch_size = 0;    ///< rows of one request
+    /// What the model was made for: one bound a feature, or empty where it is not known. Rows outside are refused, but
+    /// for the layout FeatureColumns.
+    std::vector<double> lower{}, upper{};
+    std::vector<std::string> feature_names{};          ///< one a feature, or empty
+    std::vector<std::string> class_names{};            ///< that an answer chooses from, or empty
+    std::vector<std::string> postprocessing{};         ///< done here, in this order: "sigmoid", "softmax", "argmax"
+    double error_bound = 0;                            ///< of a number, before postprocessing; 0: not known
+    std::uint64_t evaluation_key_bytes = 0;            ///< that have to be sent once; 0: none are needed
+    std::uint64_t request_bytes = 0, reply_bytes = 0;  ///< about; 0: not known
 
-    /// What the server computes for a row x: c0 + c1 z + c2 z², z = weights · x + bias.
-    std::vector<double> weights{};  ///< input_dimension of them
+    /// Layout FeatureColumns: what the server computes for a row x: c0 + c1 z + c2 z², z = weights · x + bias.
+    std::vector<double> weights{};  ///< input_dimension of them; empty in other layouts
     double bias = 0;
     std::array<double, 3> coefficients{};  ///< c0, c1, c2
 
@@ -87,17 +117,21 @@ struct Model {
 
 /// Seconds, summed over all batches.
 struct Timings {
-    double keys = 0;        ///< encryption parameters and keys; 0 when the client had them already
+    double keys = 0;        ///< encryption parameters and keys, sending them included; 0 when there was nothing to do
     double encrypt = 0;     ///< encrypting, and writing the request
     double round_trip = 0;  ///< from sending to the checked reply: network, queue and evaluation
     double decrypt = 0;
 };
 
 struct Predictions {
-    /// One a row, in the order of the rows, each rounded to a multiple of `resolution`.
+    /// Row after row, `outputs` numbers each. What was decrypted is rounded to a multiple of `resolution`, then come
+    /// the model's postprocessing steps.
     std::vector<double> values{};
-    /// Largest absolute error of a value, rounding aside, that the server states for inputs inside the model's bounds;
-    /// the largest of all batches. In (0, 1].
+    std::size_t outputs = 1;
+    /// One a row: the name of its class, where the model has names and its answer is a choice; otherwise empty.
+    std::vector<std::string> labels{};
+    /// Largest absolute error of a number, rounding and postprocessing aside, that the server states for inputs inside
+    /// the model's bounds; the largest of all batches. Above 0.
     double error_bound = 0;
     /// A power of ten, at most 1: digits below it are noise and were removed.
     double resolution = 0;
@@ -136,4 +170,4 @@ struct JobStatus {
     std::string error_message{};
 };
 
-}  // namespace einfer::inline v1
+}  // namespace einfer::inline v1_1

@@ -2,7 +2,8 @@
 
 #include "base/ids.h"
 #include "base/worker_pool.h"
-#include "client/decode.h"
+#include "client/batch.h"
+#include "client/key_upload.h"
 #include "client/model_list.h"
 #include "client/reply.h"
 #include "client/request_body.h"
@@ -11,6 +12,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
+#include <map>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -38,8 +41,15 @@ private:
     SteadyClock::time_point start_ = SteadyClock::now();
 };
 
-protocol::Encoding encoding_of(Encoding encoding) {
-    return encoding == Encoding::Base64 ? protocol::Encoding::Base64 : protocol::Encoding::Hex;
+/// Of requests to a server that knows of v1.1, or does not.
+protocol::Encoding encoding_of(Encoding encoding, bool knows_1_1) {
+    switch (encoding) {
+        case Encoding::Hex: return protocol::Encoding::Hex;
+        case Encoding::Base64: return protocol::Encoding::Base64;
+        case Encoding::Binary: return protocol::Encoding::Binary;
+        case Encoding::Auto: break;
+    }
+    return knows_1_1 ? protocol::Encoding::Binary : protocol::Encoding::Hex;
 }
 
 /// Messages never show the key.
@@ -80,13 +90,20 @@ public:
         return list;
     }
 
+    Outcome<Model> model(std::string_view model_id, std::string_view version) {
+        const auto chosen = choose_model(model_id, version);
+        if (!chosen) return chosen.error();
+        return to_public(**chosen);
+    }
+
     Outcome<Predictions> infer(std::string_view model_id, std::string_view version, Rows rows,
                                const Progress& progress) {
         if (rows.empty()) return invalid_argument("there are no rows to predict for");
         const std::uint64_t sent = api_.bytes_sent(), received = api_.bytes_received();
         const auto model = choose_model(model_id, version);
         if (!model) return model.error();
-        if (const auto checked = check_rows(rows, **model); !checked) return checked.error();
+        const auto checked = (*model)->v1_0 ? check_rows(rows, *(*model)->v1_0) : check_rows(rows, **model);
+        if (!checked) return checked.error();
         auto predictions = run(**model, rows, progress);
         if (!predictions) {
             if (predictions.error().code == "UNKNOWN_MODEL") models_.clear();  // the list is out of date
@@ -101,23 +118,41 @@ public:
         if (!is_random_id(id)) return invalid_argument("a job id is 32 lower-case hex digits");
         const auto body = api_.job(id, max_job_bytes());
         if (!body) return body.error();
-        auto reply = read_job(*body, id, nullptr);
+        auto reply = read_job(body->body(), id, nullptr);
         if (!reply) return reply.error();
         return std::move(reply->status);
     }
 
+    Outcome<void> forget_evaluation_keys() {
+        for (; !evaluation_keys_.empty(); evaluation_keys_.erase(evaluation_keys_.begin()))
+            if (const std::string& id = evaluation_keys_.begin()->second; !id.empty())
+                // Another answer than success is the server's own, and final: they are no longer there, as a rule.
+                if (const auto deleted = api_.delete_keys(id); !deleted && deleted.error().kind != ErrorKind::Refused)
+                    return deleted.error();
+        return {};
+    }
+
 private:
     Outcome<void> fetch_models() {
-        const auto body = api_.models();
+        auto body = api_.models("1.1");
+        knows_1_1_ = body || body.error().code != traits(ErrorCode::UnsupportedApiVersion).name;
+        if (!knows_1_1_) body = api_.models();
         if (!body) return body.error();
-        auto list = read_model_list(*body);
+        auto list = knows_1_1_ ? read_model_views(*body) : read_model_list(*body);
+        if (!list && knows_1_1_) {
+            // A server of v1.0 may overlook what it does not know of the request.
+            auto older = read_model_list(*body);
+            if (!older) return list.error();
+            list = std::move(older);
+            knows_1_1_ = false;
+        }
         if (!list) return list.error();
         models_ = *std::move(list);
         return {};
     }
 
     /// The registry does not change while a server runs, so a list that has the model is as good as a new one.
-    Outcome<const protocol::ModelDescription*> choose_model(std::string_view id, std::string_view version) {
+    Outcome<const protocol::ModelView*> choose_model(std::string_view id, std::string_view version) {
         const auto* model = find_model(models_, id, version);
         if (model != nullptr) return model;
         if (const auto fetched = fetch_models(); !fetched) return fetched.error();
@@ -137,14 +172,14 @@ private:
                                 "; it has: " + (offered.empty() ? "none" : offered));
     }
 
-    Outcome<Predictions> run(const protocol::ModelDescription& model, Rows rows, const Progress& progress) {
+    Outcome<Predictions> run(const protocol::ModelView& model, Rows rows, const Progress& progress) {
         const std::size_t most =
             options_.batch_size == 0 ? model.max_batch_size : std::min(options_.batch_size, model.max_batch_size);
         const std::size_t batches = (rows.size() + most - 1) / most;
         Predictions all;
         const auto session = [&] {
             const Stopwatch watch(all.timings.keys);
-            return sessions_.session(model.encryption);
+            return sessions_.session(model.poly_modulus_degree, model.coeff_modulus_bits);
         }();
         if (!session) return session.error();
 
@@ -159,12 +194,17 @@ private:
             if (progress) progress(all.batches, batches);
         }
         if (found) return *std::move(found);
+        all.labels = labels(model, all.values);
+        all.values = postprocess(model, std::move(all.values));
+        all.outputs = postprocessed_dimension(model);
+        if (!model.postprocessing.empty() && model.postprocessing.back() != Postprocessing::Argmax)
+            round_probabilities(all.values, all.error_bound);
         return all;
     }
 
     /// Decrypts one batch, whose first row has the index `start`, into `all`.
     static std::optional<Failure> append(const keys::Session& session, const CheckedResult& result,
-                                         const protocol::ModelDescription& model, Rows rows, std::size_t start,
+                                         const protocol::ModelView& model, Rows rows, std::size_t start,
                                          Predictions& all) {
         const Stopwatch watch(all.timings.decrypt);
         const auto decoded = decode(session, result, model, rows);
@@ -187,13 +227,48 @@ private:
         return std::nullopt;
     }
 
-    /// The checked, still encrypted answer to one batch.
-    Outcome<CheckedResult> answer(const keys::Session& session, const protocol::ModelDescription& model, Rows rows,
+    /// Of keys that the server has, or gets now; empty: the model needs none.
+    Outcome<std::string> evaluation_key(keys::Session& session, const protocol::ModelView& model, Timings& timings) {
+        if (!model.keys.any()) return std::string();
+        std::string& known = evaluation_keys_[model.plan_digest];
+        if (!known.empty()) return known;
+        const Stopwatch watch(timings.keys);
+        const auto upload = make_key_upload(session, model);
+        if (!upload) return upload.error();
+        const auto body =
+            api_.upload_keys(upload->body.view(), upload->header_bytes, SteadyClock::now() + options_.job_timeout);
+        if (!body) return body.error();
+        auto id = read_key_id(*body);
+        if (!id) return id.error();
+        known = *std::move(id);
+        return known;
+    }
+
+    /// Whether the server has lost the keys, or let them go.
+    static bool wants_keys(const Failure& failure) {
+        for (const ErrorCode code : {ErrorCode::EvaluationKeyRequired, ErrorCode::KeyExpired, ErrorCode::UnknownKey})
+            if (failure.code == traits(code).name) return true;
+        return false;
+    }
+
+    /// The checked, still encrypted answer to one batch. Keys that the server no longer has are sent again, once.
+    Outcome<CheckedResult> answer(keys::Session& session, const protocol::ModelView& model, Rows rows,
                                   Timings& timings) {
-        const auto encoding = encoding_of(options_.encoding);
+        for (bool again = false;; again = true) {
+            const auto key = evaluation_key(session, model, timings);
+            if (!key) return key.error();
+            auto result = answer_with(session, model, *key, rows, timings);
+            if (result || again || !model.keys.any() || !wants_keys(result.error())) return result;
+            evaluation_keys_.erase(model.plan_digest);
+        }
+    }
+
+    Outcome<CheckedResult> answer_with(const keys::Session& session, const protocol::ModelView& model,
+                                       const std::string& evaluation_key, Rows rows, Timings& timings) {
+        const auto encoding = encoding_of(options_.encoding, knows_1_1_);
         auto request = [&] {
             const Stopwatch watch(timings.encrypt);
-            return encrypt_batch(session, model, rows, encoding, workers_);
+            return encrypted_request(session, model, evaluation_key, rows, encoding);
         }();
         if (!request) return request.error();
 
@@ -205,13 +280,14 @@ private:
             .batch_size = static_cast<std::uint32_t>(rows.size()),
             .request_digest = request->digest,
             .encoding = encoding,
-            .max_size = model.coefficients[2] == 0 ? std::size_t{2} : std::size_t{3},
+            .shape = result_shape(model, rows.size()),
+            .max_error_bound = model.v1_0 ? 1 : std::numeric_limits<double>::max(),
         };
         const auto deadline = SteadyClock::now() + options_.job_timeout;
-        const auto body = api_.submit(request->body.view(), max_job_bytes(expected), deadline);
+        const auto body = api_.submit(request->body.view(), max_job_bytes(expected), deadline, request->header_bytes);
         if (!body) return body.error();
         request->body = TextBuffer(0);  // megabytes that are not needed again
-        auto reply = read_submission(*body, expected);
+        auto reply = read_submission(body->body(), expected);
         if (reply && !is_final(*reply)) reply = poll(reply->status.id, expected, deadline);
         if (!reply) return reply.error();
 
@@ -220,6 +296,22 @@ private:
                            "the job " + reply->status.id + " failed: " + reply->status.error_message,
                            reply->status.error_code};
         return *std::move(reply->result);
+    }
+
+    Outcome<EncryptedBatch> encrypted_request(const keys::Session& session, const protocol::ModelView& model,
+                                              const std::string& evaluation_key, Rows rows,
+                                              protocol::Encoding encoding) {
+        if (const auto checked = check_sizes(model, rows.size(), encoding); !checked) return checked.error();
+        if (model.v1_0) return encrypt_batch(session, *model.v1_0, rows, encoding, workers_);
+        const auto ciphertexts = encrypt(session, model, rows, workers_);
+        if (!ciphertexts) return ciphertexts.error();
+        return assemble({.model_id = model.model_id,
+                         .version = model.version,
+                         .rows = rows.size(),
+                         .encoding = encoding,
+                         .compact_result = model.compact_results,
+                         .evaluation_key_id = evaluation_key},
+                        *ciphertexts);
     }
 
     static bool is_final(const JobReply& reply) {
@@ -232,7 +324,7 @@ private:
             const auto asked = SteadyClock::now();
             const auto body = api_.wait_for_job(id, max_job_bytes(expected), deadline);
             if (!body) return body.error();
-            auto reply = read_job(*body, id, &expected);
+            auto reply = read_job(body->body(), id, &expected);
             if (!reply || is_final(*reply)) return reply;
 
             // A server that honours Prefer has waited already.
@@ -252,7 +344,9 @@ private:
     ServerApi api_;
     SessionPool sessions_;
     WorkerPool workers_;
-    std::vector<protocol::ModelDescription> models_;
+    std::vector<protocol::ModelView> models_;
+    std::map<std::string, std::string> evaluation_keys_;  // ids, by the plan that they are for
+    bool knows_1_1_ = false;                              // the server that gave models_
 };
 
 Outcome<Engine> Engine::create(ClientOptions options) {
@@ -287,10 +381,15 @@ Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
 
 Outcome<std::vector<Model>> Engine::models() { return impl_->models(); }
+Outcome<Model> Engine::model(std::string_view model_id, std::string_view version) {
+    return impl_->model(model_id, version);
+}
 Outcome<Predictions> Engine::infer(std::string_view model_id, std::string_view version,
                                    std::span<const std::span<const double>> rows, const Progress& progress) {
     return impl_->infer(model_id, version, rows, progress);
 }
+Outcome<void> Engine::forget_evaluation_keys() { return impl_->forget_evaluation_keys(); }
+
 Outcome<JobStatus> Engine::job(std::string_view id) { return impl_->job(id); }
 
 }  // namespace einfer::client

@@ -21,9 +21,11 @@ public:
     Engine& operator=(Engine&&) noexcept;
 
     [[nodiscard]] Outcome<std::vector<Model>> models();
+    [[nodiscard]] Outcome<Model> model(std::string_view model_id, std::string_view version);
     [[nodiscard]] Outcome<Predictions> infer(std::string_view model_id, std::string_view version,
                                              std::span<const std::span<const double>> rows, const Progress& progress);
     [[nodiscard]] Outcome<JobStatus> job(std::string_view id);
+    [[nodiscard]] Outcome<void> forget_evaluation_keys();
 
 private:
     class Impl;

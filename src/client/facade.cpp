@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-namespace einfer::inline v1 {
+namespace einfer::inline v1_1 {
 namespace {
 
 static_assert(std::string_view(EINFER_VERSION) == EINFER_BUILD_VERSION, "include/einfer/version.h is out of date");
@@ -95,6 +95,10 @@ std::vector<Model> Client::models() {
     return guarded(nullptr, [&](const Progress&) { return value_of(impl_->engine.models()); });
 }
 
+Model Client::model(std::string_view model_id, std::string_view version) {
+    return guarded(nullptr, [&](const Progress&) { return value_of(impl_->engine.model(model_id, version)); });
+}
+
 Predictions Client::infer(std::string_view model_id, std::string_view version,
                           const std::vector<std::vector<double>>& rows, const Progress& progress) {
     const std::vector<std::span<const double>> views(rows.begin(), rows.end());
@@ -112,8 +116,14 @@ Predictions Client::infer(std::string_view model_id, std::string_view version, s
     return impl_->infer(model_id, version, views, progress);
 }
 
+void Client::forget_evaluation_keys() {
+    guarded(nullptr, [&](const Progress&) {
+        if (const auto forgotten = impl_->engine.forget_evaluation_keys(); !forgotten) raise(forgotten.error());
+    });
+}
+
 JobStatus Client::job(std::string_view id) {
     return guarded(nullptr, [&](const Progress&) { return value_of(impl_->engine.job(id)); });
 }
 
-}  // namespace einfer::inline v1
+}  // namespace einfer::inline v1_1

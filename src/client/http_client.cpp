@@ -34,6 +34,7 @@ constexpr std::uint32_t max_header_bytes = 32 * 1024;
 constexpr std::size_t read_buffer_bytes = 128 * 1024;  // also bounds chunk headers and trailers
 constexpr int max_interim_replies = 8;                 // 1xx
 constexpr std::chrono::milliseconds goodbye_time{250};
+constexpr std::string_view header_length_field = "Inference-Header-Content-Length";
 
 using Body = http::span_body<const char>;
 using Parser = http::response_parser<http::string_body>;
@@ -47,25 +48,44 @@ std::string seconds_text(std::chrono::milliseconds time) {
     return to_text(std::round(static_cast<double>(time.count()) / 100) / 10) + " s";
 }
 
+http::verb verb_of(Method method) {
+    switch (method) {
+        case Method::Get: return http::verb::get;
+        case Method::Post: return http::verb::post;
+        case Method::Delete: break;
+    }
+    return http::verb::delete_;
+}
+
 http::request<Body> message_for(const HttpRequest& request, const ServerUrl& server) {
     http::request<Body> message;
     message.version(11);
-    message.method(request.method == Method::Post ? http::verb::post : http::verb::get);
+    message.method(verb_of(request.method));
     message.target(server.base_path + request.target);
     message.set(http::field::host, server.authority);
     message.set(http::field::user_agent, "einfer/" EINFER_VERSION);
-    message.set(http::field::accept, "application/json");
+    message.set(http::field::accept, "application/json, application/octet-stream");
     if (!request.api_key.empty()) message.set(http::field::authorization, "Bearer " + std::string(request.api_key));
     if (!request.idempotency_key.empty()) message.set("Idempotency-Key", request.idempotency_key);
     if (!request.tenant.empty()) message.set("X-Tenant-ID", request.tenant);
     if (!request.request_id.empty()) message.set("X-Request-ID", request.request_id);
     if (request.wait.count() > 0) message.set("Prefer", "wait=" + std::to_string(request.wait.count()));
     if (request.method == Method::Post) {
-        message.set(http::field::content_type, "application/json");
+        message.set(http::field::content_type,
+                    request.header_bytes == 0 ? "application/json" : "application/octet-stream");
+        if (request.header_bytes > 0) message.set(header_length_field, std::to_string(request.header_bytes));
         message.body() = {request.body.data(), request.body.size()};
         message.content_length(request.body.size());
     }
     return message;
+}
+
+template <class Number>
+std::optional<Number> number_in(std::string_view text) {
+    Number number = 0;
+    const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (text.empty() || fault != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+    return number;
 }
 
 HttpReply reply_from(Parser& parser) {
@@ -74,11 +94,9 @@ HttpReply reply_from(Parser& parser) {
     reply.status = static_cast<int>(message.result_int());
     const std::string_view id = message["X-Request-ID"];
     if (is_token(id)) reply.request_id = id;
-    const std::string_view after = message[http::field::retry_after];
-    unsigned seconds = 0;
-    const auto [end, fault] = std::from_chars(after.data(), after.data() + after.size(), seconds);
-    if (!after.empty() && fault == std::errc{} && end == after.data() + after.size())
-        reply.retry_after = std::chrono::seconds(seconds);
+    if (const auto seconds = number_in<unsigned>(message[http::field::retry_after]))
+        reply.retry_after = std::chrono::seconds(*seconds);
+    reply.header_bytes = number_in<std::size_t>(message[header_length_field]);
     reply.body = std::move(message.body());
     return reply;
 }

@@ -16,12 +16,13 @@
 
 namespace einfer::client {
 
-enum class Method { Get, Post };
+enum class Method { Get, Post, Delete };
 
 struct HttpRequest {
     Method method = Method::Get;
     std::string target;               ///< "/models": the base path is put in front
-    std::string_view body{};          ///< JSON, for Post
+    std::string_view body{};          ///< JSON, for Post; or of which the first header_bytes bytes are
+    std::size_t header_bytes = 0;     ///< Inference-Header-Content-Length: a binary body
     std::string_view tenant{};        ///< X-Tenant-ID when not empty
     std::string_view api_key{};       ///< Authorization: Bearer … when not empty
     std::string idempotency_key{};    ///< Idempotency-Key when not empty
@@ -39,6 +40,7 @@ struct HttpReply {
     std::string body;
     std::string request_id;                           ///< the reply's X-Request-ID if it is a token, else ""
     std::optional<std::chrono::seconds> retry_after;  ///< Retry-After in seconds; dates are not understood
+    std::optional<std::size_t> header_bytes{};        ///< Inference-Header-Content-Length, of a binary body
 };
 
 class HttpClient {

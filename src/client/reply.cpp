@@ -56,44 +56,51 @@ Outcome<void> check_result(const protocol::ResultMessage& result, const Expectat
         return bad_reply("it answers for " + std::to_string(result.processed_batch_size) + " rows of " +
                          std::to_string(result.requested_batch_size) + ", but " + std::to_string(expected.batch_size) +
                          " were sent");
-    if (!(std::isfinite(result.error_bound) && result.error_bound > 0 && result.error_bound <= 1))
-        return bad_reply("its error bound is not in (0, 1]");
+    if (!(std::isfinite(result.error_bound) && result.error_bound > 0 &&
+          result.error_bound <= expected.max_error_bound))
+        return bad_reply("its error bound is not in (0, " + to_text(expected.max_error_bound) + "]");
     if (result.request_digest != expected.request_digest)
         return bad_reply("its digest is that of another request: the answer belongs to other inputs");
     return {};
 }
 
 /// A document with the payload taken out.
-Outcome<json::value> read(std::string_view body, ResultPayload& payload) {
+Outcome<json::value> read(const ReplyBody& body, ResultPayload& payload) {
+    const std::size_t header = body.header_bytes.value_or(body.text.size());
+    if (header > body.text.size()) return bad_reply("it is shorter than its own JSON header");
     protocol::JsonReader reader(limits, &payload);
-    reader.feed(body);
+    reader.feed(body.text.substr(0, header));
     auto document = reader.finish();
     if (!document) return bad_reply("it is not JSON within bounds: " + document.error().message);
+    if (body.header_bytes) payload.raw(body.text.substr(header));
     return *std::move(document);
 }
 
 Outcome<JobReply> job_from(json::value document, ResultPayload& payload, std::string_view job_id,
                            const Expectation* expected) {
     // The payload was checked on its way; the schema wants to see that there is one.
-    if (payload.seen()) document.as_object().at("result").as_object()["payload"] = "taken";
-    if (const auto checked = protocol::check_schema(protocol::Schema::Job, document); !checked)
-        return bad_reply("it is no job object as the v1.0 contract has it: " + printable(checked.error().message));
+    if (payload.seen() && !payload.is_raw()) document.as_object().at("result").as_object()["payload"] = "taken";
+    const auto schema = payload.is_raw() ? protocol::Schema::JobBinary : protocol::Schema::Job;
+    if (const auto checked = protocol::check_schema(schema, document); !checked)
+        return bad_reply("it is no job object as the contract has it: " + printable(checked.error().message));
     const protocol::JobMessage job = protocol::job_from_json(document);
     if (!job_id.empty() && job.job_id != job_id) return bad_reply("it is about another job than the one asked for");
 
     JobReply reply{.status = status_from(job), .result = std::nullopt};
     if (!job.result || expected == nullptr) return reply;
     if (const auto checked = check_result(*job.result, *expected); !checked) return checked.error();
-    auto ciphertext = payload.finish();
-    if (!ciphertext) return ciphertext.error();
-    reply.result = CheckedResult{.ciphertext = *std::move(ciphertext), .error_bound = job.result->error_bound};
+    auto result = payload.finish();
+    if (!result) return result.error();
+    reply.result = *std::move(result);
+    reply.result->error_bound = job.result->error_bound;
     return reply;
 }
 
 }  // namespace
 
 std::size_t max_job_bytes(const Expectation& expected) {
-    return protocol::encoded_size(expected.encoding, result_limits(expected).max_serialized_bytes) + max_envelope_bytes;
+    const std::size_t bytes = expected.shape.compact_bytes.value_or(result_limits(expected).max_serialized_bytes);
+    return protocol::encoded_size(expected.encoding, bytes) + max_envelope_bytes;
 }
 
 std::size_t max_job_bytes() {
@@ -103,14 +110,14 @@ std::size_t max_job_bytes() {
            max_envelope_bytes;
 }
 
-Outcome<JobReply> read_job(std::string_view body, std::string_view job_id, const Expectation* expected) {
+Outcome<JobReply> read_job(const ReplyBody& body, std::string_view job_id, const Expectation* expected) {
     ResultPayload payload(expected);
     auto document = read(body, payload);
     if (!document) return document.error();
     return job_from(*std::move(document), payload, job_id, expected);
 }
 
-Outcome<JobReply> read_submission(std::string_view body, const Expectation& expected) {
+Outcome<JobReply> read_submission(const ReplyBody& body, const Expectation& expected) {
     ResultPayload payload(&expected);
     auto document = read(body, payload);
     if (!document) return document.error();
@@ -119,8 +126,7 @@ Outcome<JobReply> read_submission(std::string_view body, const Expectation& expe
     const json::value* status = object != nullptr ? object->if_contains("status") : nullptr;
     if (status == nullptr || *status != "accepted") return job_from(*std::move(document), payload, {}, &expected);
     if (const auto checked = protocol::check_schema(protocol::Schema::Accepted, *document); !checked)
-        return bad_reply("it does not accept the job as the v1.0 contract has it: " +
-                         printable(checked.error().message));
+        return bad_reply("it does not accept the job as the contract has it: " + printable(checked.error().message));
     return JobReply{.status = {.id = std::string(object->at("job_id").get_string())}, .result = std::nullopt};
 }
 

@@ -10,8 +10,26 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace einfer::client {
+
+/// What the payload of a result must be.
+struct ResultShape {
+    std::size_t max_size = 2;                    ///< polynomials of a SEAL ciphertext: 3 for a quadratic coefficient
+    std::optional<std::size_t> compact_bytes{};  ///< of a compact answer, which it must be then
+};
+
+/// A reply's body: JSON, or with header_bytes of JSON and raw bytes behind them.
+struct ReplyBody {
+    std::string_view text;
+    std::optional<std::size_t> header_bytes{};
+
+    ReplyBody(std::string_view whole) : text(whole) {}    // NOLINT(google-explicit-constructor)
+    ReplyBody(const char* whole) : text(whole) {}         // NOLINT(google-explicit-constructor)
+    ReplyBody(const std::string& whole) : text(whole) {}  // NOLINT(google-explicit-constructor)
+    ReplyBody(std::string_view whole, std::optional<std::size_t> header) : text(whole), header_bytes(header) {}
+};
 
 /// What a result must be to be the answer to one request.
 struct Expectation {
@@ -21,13 +39,15 @@ struct Expectation {
     std::uint32_t batch_size = 0;
     std::string_view request_digest;  ///< 64 hex digits
     protocol::Encoding encoding = protocol::Encoding::Hex;
-    std::size_t max_size = 2;  ///< polynomials: 3 for a model with a quadratic coefficient
+    ResultShape shape{};
+    double max_error_bound = 1;
 };
 
 /// A result that passed every check that is possible without the key.
 struct CheckedResult {
-    he::Ciphertext ciphertext;
-    double error_bound = 0;  ///< in (0, 1]
+    he::Ciphertext ciphertext;          ///< of a SEAL payload
+    double error_bound = 0;             ///< in (0, max_error_bound]
+    std::vector<std::uint8_t> bytes{};  ///< of a compact one, of the size asked for, to be judged
 };
 
 /// Largest body of a job object with a result of that kind.
@@ -42,9 +62,9 @@ struct JobReply {
 
 /// Reads a job object, and its result when `expected` is given; otherwise the result's payload is passed over.
 /// BadReply: no job object, one for another job than `job_id` (when not empty), or a result that fails a check.
-[[nodiscard]] Outcome<JobReply> read_job(std::string_view body, std::string_view job_id, const Expectation* expected);
+[[nodiscard]] Outcome<JobReply> read_job(const ReplyBody& body, std::string_view job_id, const Expectation* expected);
 
 /// Reads a reply to POST /infer: the job's id with state Queued if the job was only accepted, else as read_job().
-[[nodiscard]] Outcome<JobReply> read_submission(std::string_view body, const Expectation& expected);
+[[nodiscard]] Outcome<JobReply> read_submission(const ReplyBody& body, const Expectation& expected);
 
 }  // namespace einfer::client

@@ -20,18 +20,39 @@ namespace {
 /// Where everything is in a body: all inputs have one length.
 class Layout {
 public:
-    Layout(const protocol::ModelDescription& model, std::size_t rows, protocol::Encoding encoding, std::size_t bytes)
-        : start_(R"({"model_id":")" + model.model_id + R"(","version":")" + model.version + R"(","batch_size":)" +
-                 std::to_string(rows) + R"(,"inputs":[)"),
-          before_(R"({"encoding":")" + std::string(protocol::name(encoding)) + R"(","payload":")"),
-          payload_(protocol::encoded_size(encoding, bytes)),
-          inputs_(model.input_dimension) {}
+    Layout(const RequestFrame& frame, std::size_t inputs, std::size_t bytes)
+        : binary_(frame.encoding == protocol::Encoding::Binary),
+          start_(R"({"model_id":")" + std::string(frame.model_id) + R"(","version":")" + std::string(frame.version) +
+                 R"(","batch_size":)" + std::to_string(frame.rows)),
+          before_(R"({"encoding":")" + std::string(protocol::name(frame.encoding)) + R"(","payload":")"),
+          payload_(protocol::encoded_size(frame.encoding, bytes)),
+          inputs_(inputs) {
+        if (frame.compact_result) start_ += R"(,"result_format":"compact")";
+        if (!frame.evaluation_key_id.empty()) {
+            start_ += R"(,"evaluation_key_id":")";
+            start_ += frame.evaluation_key_id;
+            start_ += '"';
+        }
+        start_ += R"(,"inputs":[)";
+        if (!binary_) return;
+        for (std::size_t i = 0; i < inputs; ++i) {
+            if (i > 0) start_ += ',';
+            start_ += R"({"binary_data_size":)";
+            start_ += std::to_string(bytes);
+            start_ += '}';
+        }
+        start_ += "]}";
+    }
 
-    [[nodiscard]] std::size_t size() const { return start_.size() + inputs_ * input_size() + 1; }
+    [[nodiscard]] std::size_t size() const {
+        return start_.size() + (binary_ ? inputs_ * payload_ : inputs_ * input_size() + 1);
+    }
+    [[nodiscard]] std::size_t header_bytes() const { return binary_ ? start_.size() : 0; }
 
     /// Writes all but the payloads.
     void write_frame(char* body) const {
         body = put(body, start_);
+        if (binary_) return;
         for (std::size_t i = 0; i < inputs_; ++i) {
             if (i > 0) body = put(body, ",");
             body = put(put(body, before_) + payload_, after);
@@ -40,7 +61,7 @@ public:
     }
     /// Of an input's text, in the body.
     [[nodiscard]] std::size_t payload_at(std::size_t input) const {
-        return start_.size() + input * input_size() + before_.size();
+        return start_.size() + (binary_ ? input * payload_ : input * input_size() + before_.size());
     }
 
 private:
@@ -50,16 +71,28 @@ private:
     /// With its comma; the last has none.
     [[nodiscard]] std::size_t input_size() const { return before_.size() + payload_ + after.size() + 1; }
 
+    bool binary_;
     std::string start_;
     std::string before_;
     std::size_t payload_;
     std::size_t inputs_;
 };
 
+Outcome<TextBuffer> make_body(const Layout& layout, std::string_view model_id) {
+    if (layout.size() > max_request_bytes)
+        return invalid_argument("one request for the model " + std::string(model_id) + " would have " +
+                                std::to_string(layout.size() >> 20) + " MiB; this client sends at most " +
+                                std::to_string(max_request_bytes >> 20));
+    TextBuffer body(layout.size());
+    layout.write_frame(body.data());
+    return body;
+}
+
 void write_encoded(char* text, protocol::Encoding encoding, std::span<const std::uint8_t> bytes) {
     switch (encoding) {
         case protocol::Encoding::Hex: return write_hex(text, bytes);
         case protocol::Encoding::Base64: return write_base64(text, bytes);
+        case protocol::Encoding::Binary: std::copy(bytes.begin(), bytes.end(), text); return;
     }
 }
 
@@ -154,13 +187,10 @@ Outcome<void> check_rows(Rows rows, const protocol::ModelDescription& model) {
 Outcome<EncryptedBatch> encrypt_batch(const keys::Session& session, const protocol::ModelDescription& model, Rows rows,
                                       protocol::Encoding encoding, WorkerPool& workers) {
     const std::size_t bytes = session.encrypted_size();
-    const Layout layout(model, rows.size(), encoding, bytes);
-    if (layout.size() > max_request_bytes)
-        return invalid_argument("one request for the model " + model.model_id + " would have " +
-                                std::to_string(layout.size() >> 20) + " MiB; this client sends at most " +
-                                std::to_string(max_request_bytes >> 20));
-    TextBuffer body(layout.size());
-    layout.write_frame(body.data());
+    const Layout layout({model.model_id, model.version, rows.size(), encoding}, model.input_dimension, bytes);
+    auto made = make_body(layout, model.model_id);
+    if (!made) return made.error();
+    TextBuffer body = *std::move(made);
 
     InOrder order;
     std::vector<Desk> desks(workers.threads());  // any of them may come
@@ -185,7 +215,19 @@ Outcome<EncryptedBatch> encrypt_batch(const keys::Session& session, const protoc
     });
     auto digest = order.finish();
     if (!digest) return digest.error();
-    return EncryptedBatch{std::move(body), *std::move(digest)};
+    return EncryptedBatch{std::move(body), layout.header_bytes(), *std::move(digest)};
+}
+
+Outcome<EncryptedBatch> assemble(const RequestFrame& frame, const Ciphertexts& ciphertexts) {
+    const Layout layout(frame, ciphertexts.size(), ciphertexts.front().size());
+    auto made = make_body(layout, frame.model_id);
+    if (!made) return made.error();
+    Sha256 digest;
+    for (std::size_t i = 0; i < ciphertexts.size(); ++i) {
+        write_encoded(made->data() + layout.payload_at(i), frame.encoding, ciphertexts[i]);
+        digest.update(ciphertexts[i]);
+    }
+    return EncryptedBatch{*std::move(made), layout.header_bytes(), digest.hex_digest()};
 }
 
 }  // namespace einfer::client

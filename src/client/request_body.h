@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace einfer::client {
 
@@ -39,10 +40,27 @@ private:
     std::size_t size_;
 };
 
+/// What a request says beside its ciphertexts.
+struct RequestFrame {
+    std::string_view model_id;
+    std::string_view version;
+    std::size_t rows = 0;
+    protocol::Encoding encoding = protocol::Encoding::Hex;
+    // Only to servers of v1.1:
+    bool compact_result = false;
+    std::string evaluation_key_id{};  ///< empty: none
+};
+
+using Ciphertexts = std::vector<std::vector<std::uint8_t>>;
+
 struct EncryptedBatch {
     TextBuffer body;
-    std::string digest;  ///< SHA-256 over the SEAL bytes of all inputs in order, 64 hex digits
+    std::size_t header_bytes = 0;  ///< of the JSON in front of a binary body; 0: the body is JSON
+    std::string digest;            ///< SHA-256 over the SEAL bytes of all inputs in order, 64 hex digits
 };
+
+/// The request for ciphertexts of one length. InvalidArgument when it would be larger than max_request_bytes.
+[[nodiscard]] Outcome<EncryptedBatch> assemble(const RequestFrame& frame, const Ciphertexts& ciphertexts);
 
 /// `rows` have passed check_rows(), and are at most the model's max_batch_size. The features are shared out among the
 /// `workers`; a failure is that of the first feature that fails.

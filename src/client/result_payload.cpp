@@ -60,18 +60,18 @@ wire::ParserLimits result_limits(const Expectation& expected) {
     const std::size_t degree = expected.context.poly_modulus_degree();
     const std::size_t primes = expected.context.data_prime_count();
     return {
-        .max_serialized_bytes = wire::serialized_size(expected.max_size, degree, primes),
-        .max_words = expected.max_size * degree * primes,
+        .max_serialized_bytes = wire::serialized_size(expected.shape.max_size, degree, primes),
+        .max_words = expected.shape.max_size * degree * primes,
         .min_size = 2,
-        .max_size = expected.max_size,
+        .max_size = expected.shape.max_size,
         .budget = nullptr,
     };
 }
 
 ResultPayload::ResultPayload(const Expectation* expected) : expected_(expected) {
     if (expected_ == nullptr) return;
-    decoder_.emplace(expected_->encoding);
-    parser_.emplace(result_limits(*expected_));
+    if (expected_->encoding != protocol::Encoding::Binary) decoder_.emplace(expected_->encoding);
+    if (!expected_->shape.compact_bytes) parser_.emplace(result_limits(*expected_));
 }
 
 bool ResultPayload::begin(protocol::JsonPath path) {
@@ -83,22 +83,45 @@ void ResultPayload::text(std::string_view part) {
     if (decoder_) decoder_->feed(part, [this](std::span<const std::uint8_t> run) { bytes(run); });
 }
 
+void ResultPayload::raw(std::string_view all) {
+    seen_ = raw_ = true;
+    if (expected_ != nullptr && expected_->encoding == protocol::Encoding::Binary)
+        bytes({reinterpret_cast<const std::uint8_t*>(all.data()), all.size()});
+}
+
 void ResultPayload::bytes(std::span<const std::uint8_t> run) {
+    if (!parser_) {
+        // One byte too many is enough to know.
+        const std::size_t room = *expected_->shape.compact_bytes + 1 - compact_.size();
+        const auto taken = run.first(std::min(run.size(), room));
+        compact_.insert(compact_.end(), taken.begin(), taken.end());
+        return;
+    }
     const std::size_t count = std::min(run.size(), header_.size() - header_bytes_);
     std::copy_n(run.begin(), count, header_.begin() + static_cast<std::ptrdiff_t>(header_bytes_));
     header_bytes_ += count;
     parser_->feed(run);
 }
 
-Outcome<he::Ciphertext> ResultPayload::finish() {
-    if (const auto decoded = decoder_->finish(); !decoded)
-        return bad_reply("its result is not in the request's encoding: " + decoded.error().message);
+Outcome<CheckedResult> ResultPayload::finish() {
+    if (raw_ != (expected_->encoding == protocol::Encoding::Binary))
+        return bad_reply("its result is in another form than the request");
+    if (decoder_)
+        if (const auto decoded = decoder_->finish(); !decoded)
+            return bad_reply("its result is not in the request's encoding: " + decoded.error().message);
+    if (!parser_) {
+        if (compact_.size() != *expected_->shape.compact_bytes)
+            return bad_reply("its result is no compact answer for so many rows");
+        return CheckedResult{{}, 0, std::move(compact_)};
+    }
     const auto ciphertext = parser_->finish();
     if (!ciphertext) return bad_reply("its result is no valid ciphertext: " + ciphertext.error().message);
     wire::SealHeader header;
     if (wire::read_outer_header(header_, header) || header.compression != wire::Compression::none)
         return bad_reply("its result is compressed, which results never are");
-    return check(*ciphertext, expected_->context);
+    auto checked = check(*ciphertext, expected_->context);
+    if (!checked) return checked.error();
+    return CheckedResult{*std::move(checked), 0};
 }
 
 }  // namespace einfer::client

@@ -25,14 +25,21 @@ public:
     /// Whether there was a payload that is not empty.
     [[nodiscard]] bool seen() const { return seen_; }
 
-    /// The ciphertext, if it is one that this client can have asked for; BadReply otherwise. Call once.
-    [[nodiscard]] Outcome<he::Ciphertext> finish();
+    /// The payload as raw bytes behind the document.
+    void raw(std::string_view bytes);
+    [[nodiscard]] bool is_raw() const { return raw_; }
+
+    /// The result, without its error bound, if it is one that this client can have asked for; BadReply otherwise. Call
+    /// once.
+    [[nodiscard]] Outcome<CheckedResult> finish();
 
 private:
     void bytes(std::span<const std::uint8_t> run);
 
     const Expectation* expected_;
     bool seen_ = false;
+    bool raw_ = false;
+    std::vector<std::uint8_t> compact_;
     std::optional<protocol::PayloadDecoder> decoder_;
     std::optional<wire::CiphertextParser> parser_;
     std::array<std::uint8_t, wire::seal_header_size> header_{};

@@ -24,6 +24,7 @@ constexpr int max_retries = 5;
 constexpr seconds longest_retry_after{60};  // a server that wants more is given up
 constexpr seconds wait_on_submit{30};
 constexpr seconds wait_on_poll{10};
+constexpr seconds time_to_delete{5};
 
 bool may_retry(const HttpReply& reply) {
     return (reply.status == 408 || reply.status == 429 || reply.status == 503) && reply.retry_after &&
@@ -80,18 +81,22 @@ struct ServerApi::Reconnects {
 ServerApi::ServerApi(HttpClient http, std::string tenant, milliseconds call_timeout, std::string api_key)
     : http_(std::move(http)), tenant_(std::move(tenant)), call_timeout_(call_timeout), api_key_(std::move(api_key)) {}
 
-Outcome<std::string> ServerApi::models() {
+Outcome<std::string> ServerApi::models(std::string_view version) {
     HttpRequest get;
-    get.target = "/models";
+    get.target = version.empty() ? "/models" : "/models?api_version=" + std::string(version);
     get.max_reply_bytes = max_models_reply_bytes;
-    return request(std::move(get), SteadyClock::now() + call_timeout_, Reconnects::if_it_broke());
+    auto reply = request(std::move(get), SteadyClock::now() + call_timeout_, Reconnects::if_it_broke());
+    if (!reply) return reply.error();
+    return std::move(reply->text);
 }
 
-Outcome<std::string> ServerApi::submit(std::string_view body, std::size_t max_reply_bytes, Deadline deadline) {
+Outcome<ReplyText> ServerApi::submit(std::string_view body, std::size_t max_reply_bytes, Deadline deadline,
+                                     std::size_t header_bytes) {
     HttpRequest post;
     post.method = Method::Post;
     post.target = "/infer";
     post.body = body;
+    post.header_bytes = header_bytes;
     post.idempotency_key = random_id();
     post.tenant = tenant_;
     post.wait = wait_within(wait_on_submit, deadline);
@@ -99,7 +104,35 @@ Outcome<std::string> ServerApi::submit(std::string_view body, std::size_t max_re
     return request(std::move(post), deadline, Reconnects::through_a_restart());
 }
 
-Outcome<std::string> ServerApi::job(std::string_view id, std::size_t max_reply_bytes) {
+Outcome<std::string> ServerApi::upload_keys(std::string_view body, std::size_t header_bytes, Deadline deadline) {
+    HttpRequest post;
+    post.method = Method::Post;
+    post.target = "/keys";
+    post.body = body;
+    post.header_bytes = header_bytes;
+    post.tenant = tenant_;
+    post.max_reply_bytes = max_error_bytes;
+    auto reply = request(std::move(post), deadline, Reconnects::through_a_restart());
+    if (!reply) return reply.error();
+    return std::move(reply->text);
+}
+
+Outcome<void> ServerApi::delete_keys(std::string_view id) {
+    HttpRequest request;
+    request.method = Method::Delete;
+    request.target = "/keys/" + std::string(id);
+    request.tenant = tenant_;
+    request.api_key = api_key_;
+    request.request_id = random_id();
+    request.timeout = time_to_delete;
+    request.max_reply_bytes = max_error_bytes;
+    const auto reply = http_.call(request);
+    if (!reply) return reply.error();
+    if (reply->status != 204) return refusal_from(*reply);
+    return {};
+}
+
+Outcome<ReplyText> ServerApi::job(std::string_view id, std::size_t max_reply_bytes) {
     HttpRequest get;
     get.target = "/jobs/" + std::string(id);
     get.tenant = tenant_;
@@ -107,7 +140,7 @@ Outcome<std::string> ServerApi::job(std::string_view id, std::size_t max_reply_b
     return request(std::move(get), SteadyClock::now() + call_timeout_, Reconnects::if_it_broke());
 }
 
-Outcome<std::string> ServerApi::wait_for_job(std::string_view id, std::size_t max_reply_bytes, Deadline deadline) {
+Outcome<ReplyText> ServerApi::wait_for_job(std::string_view id, std::size_t max_reply_bytes, Deadline deadline) {
     HttpRequest get;
     get.target = "/jobs/" + std::string(id);
     get.tenant = tenant_;
@@ -116,7 +149,7 @@ Outcome<std::string> ServerApi::wait_for_job(std::string_view id, std::size_t ma
     return request(std::move(get), deadline, Reconnects::through_a_restart());
 }
 
-Outcome<std::string> ServerApi::request(HttpRequest request, Deadline deadline, Reconnects reconnects) {
+Outcome<ReplyText> ServerApi::request(HttpRequest request, Deadline deadline, Reconnects reconnects) {
     request.api_key = api_key_;
     int retries = max_retries;
     milliseconds backoff{250};
@@ -135,7 +168,7 @@ Outcome<std::string> ServerApi::request(HttpRequest request, Deadline deadline, 
             backoff *= 2;
             continue;
         }
-        if (reply->status >= 200 && reply->status < 300) return std::move(reply->body);
+        if (reply->status >= 200 && reply->status < 300) return ReplyText{std::move(reply->body), reply->header_bytes};
         if (reply->request_id.empty()) reply->request_id = request.request_id;
         if (!may_retry(*reply) || retries-- == 0 ||
             !sleep_before(deadline, with_jitter(std::max<milliseconds>(*reply->retry_after, milliseconds(100)))))

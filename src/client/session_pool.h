@@ -3,7 +3,6 @@
 
 #include "client/failure.h"
 #include "keys/session.h"
-#include "protocol/model.h"
 
 #include <map>
 #include <utility>
@@ -17,7 +16,8 @@ public:
 
     /// Valid as long as the pool. Crypto when SEAL makes no context or keys for parameters that passed find_fault(),
     /// or they would take more than 1 GiB.
-    [[nodiscard]] Outcome<const keys::Session*> session(const protocol::EncryptionParameters& encryption);
+    [[nodiscard]] Outcome<keys::Session*> session(std::size_t poly_modulus_degree,
+                                                  const std::vector<int>& coeff_modulus_bits);
 
 private:
     keys::EncryptionMode mode_;

@@ -25,7 +25,8 @@ Result<Context> Context::create(const Parameters& parameters) try {
     chosen.set_poly_modulus_degree(parameters.poly_modulus_degree);
     chosen.set_coeff_modulus(seal::CoeffModulus::Create(parameters.poly_modulus_degree, parameters.coeff_modulus_bits));
     auto made = std::make_shared<Seal>(chosen);
-    if (!made->context.parameters_set() || !made->context.using_keyswitching())
+    if (!made->context.parameters_set() ||
+        (parameters.coeff_modulus_bits.size() > 1 && !made->context.using_keyswitching()))
         return Error{ErrorCode::Internal, "the encryption parameters are not usable"};
 
     for (const seal::Modulus& prime : chosen.coeff_modulus()) made->primes.push_back(prime.value());
@@ -52,16 +53,18 @@ int Context::modulus_bits(std::size_t prime_count) const { return seal_->modulus
 
 const wire::ParmsId& Context::parms_id(std::size_t prime_count) const { return seal_->parms_ids.at(prime_count); }
 
-Result<void> Context::expand_seed(const wire::Seed& seed, std::size_t prime_count, std::span<std::uint64_t> words) const
-    try {
+namespace {
+
+/// sample_poly_uniform() at the level of `parms`, of which the residues modulo the first `prime_count` primes.
+Result<void> expand(const wire::Seed& seed, const seal::EncryptionParameters& parms, std::size_t prime_count,
+                    std::span<std::uint64_t> words) try {
     seal::prng_seed_type bytes;
     static_assert(sizeof bytes == sizeof seed.bytes);
     std::memcpy(bytes.data(), seed.bytes.data(), sizeof bytes);
     const seal::UniformRandomGeneratorInfo info(static_cast<seal::prng_type>(seed.generator), bytes);
-    const auto& parms = seal_->context.first_context_data()->parms();
     const std::size_t degree = parms.poly_modulus_degree();
     if (prime_count > parms.coeff_modulus().size() || words.size() != prime_count * degree)
-        return Error{ErrorCode::Internal, "a seed expands to the first data level only"};
+        return Error{ErrorCode::Internal, "a seed expands to its own level only"};
     const auto generator = info.make_prng();
     if (!generator) return Error{ErrorCode::InvalidCiphertext, "the seed names an unknown generator"};
 
@@ -90,6 +93,17 @@ Result<void> Context::expand_seed(const wire::Seed& seed, std::size_t prime_coun
     throw;
 } catch (const std::exception&) {
     return Error{ErrorCode::Internal, "expanding a seed failed"};
+}
+
+}  // namespace
+
+Result<void> Context::expand_seed(const wire::Seed& seed, std::size_t prime_count,
+                                  std::span<std::uint64_t> words) const {
+    return expand(seed, seal_->context.first_context_data()->parms(), prime_count, words);
+}
+
+Result<void> Context::expand_key_seed(const wire::Seed& seed, std::span<std::uint64_t> words) const {
+    return expand(seed, seal_->context.key_context_data()->parms(), primes().size(), words);
 }
 
 seal::Ciphertext to_seal(const Context& context, const CiphertextView& ciphertext, const seal::MemoryPoolHandle& pool) {

@@ -14,7 +14,8 @@ namespace einfer::he {
 
 struct Parameters {
     std::size_t poly_modulus_degree = 0;
-    std::vector<int> coeff_modulus_bits;  ///< data primes in order, then the key-switching prime
+    /// Data primes in order, then the key-switching prime; a single one is a data prime, and no key can be switched.
+    std::vector<int> coeff_modulus_bits;
 };
 
 /// The primes that SEAL takes for these sizes, in their order. They are the largest of each size, the smallest of them
@@ -29,10 +30,11 @@ public:
 
     [[nodiscard]] std::size_t poly_modulus_degree() const;
     [[nodiscard]] std::size_t slot_count() const { return poly_modulus_degree() / 2; }
-    /// All primes, the key-switching prime last; the exact ones SEAL chooses for the bit sizes.
+    /// All primes, the key-switching prime last unless there is but one; the exact ones SEAL chooses for the bit sizes.
     [[nodiscard]] std::span<const std::uint64_t> primes() const;
     /// Data primes: levels run from this many down to 1.
-    [[nodiscard]] std::size_t data_prime_count() const { return primes().size() - 1; }
+    [[nodiscard]] std::size_t data_prime_count() const { return primes().size() - (can_switch_keys() ? 1 : 0); }
+    [[nodiscard]] bool can_switch_keys() const { return primes().size() > 1; }
     /// The first `count` primes.
     [[nodiscard]] std::span<const std::uint64_t> level_primes(std::size_t count) const { return primes().first(count); }
     /// Bits of the product of the first `prime_count` primes.
@@ -49,6 +51,9 @@ public:
     [[nodiscard]] Result<void> expand_seed(const wire::Seed& seed, std::span<std::uint64_t> words) const {
         return expand_seed(seed, data_prime_count(), words);
     }
+
+    /// The same at the key level, for the second polynomial of a seeded key: modulo all primes.
+    [[nodiscard]] Result<void> expand_key_seed(const wire::Seed& seed, std::span<std::uint64_t> words) const;
 
     /// SEAL's objects: defined in he/seal_context.h for this layer and keys/.
     struct Seal;

@@ -31,6 +31,8 @@ public:
     /// One level, one scale, one size.
     [[nodiscard]] virtual Result<Value> add(const Input& a, const Input& b) const = 0;
     [[nodiscard]] virtual Result<Value> add_constant(const Input& a, double constant) const = 0;
+    /// One level, one scale.
+    [[nodiscard]] virtual Result<Value> add_plain(const Input& a, const Plaintext& b) const = 0;
     /// One level; scales multiply.
     [[nodiscard]] virtual Result<Value> multiply_plain(const Input& a, const Plaintext& b) const = 0;
     /// Σ inputs[i] · plains[i]: one level, one scale each, at least one.
@@ -51,6 +53,10 @@ public:
     /// ePrint 2018/244 §3): the same slots, but other noise than rotate() adds, within the same bound.
     [[nodiscard]] virtual Result<std::vector<Value>> rotate_many(const Input& a, std::span<const int> steps,
                                                                  const GaloisKeys& keys) const = 0;
+    /// a + Σ rotate(a, step), at least one step, none 0. NativeEvaluator decomposes the input once and divides the sum
+    /// once: noise as rotate_many().
+    [[nodiscard]] virtual Result<Value> add_rotations(const Input& a, std::span<const int> steps,
+                                                      const GaloisKeys& keys) const = 0;
     /// The matrix times the vector in the slots, at scale a.scale · transform.scale. NativeEvaluator sums key switches
     /// before their one division: noise as rotate_many().
     [[nodiscard]] virtual Result<Value> apply(const LinearTransform& transform, const Input& a,

@@ -129,6 +129,20 @@ Result<Value> NativeEvaluator::add_constant(const Input& a, double constant) con
     return checked(std::move(sum));
 }
 
+Result<Value> NativeEvaluator::add_plain(const Input& a, const Plaintext& b) const {
+    if (!is_level(a.prime_count) || a.size < 2 || a.prime_count != b.prime_count || !is_plain(b) ||
+        !close(a.scale, b.scale))
+        return failed();
+    const std::size_t degree = ring_->degree();
+    Value sum = make(a.prime_count, a.size, a.scale);
+    for (std::size_t prime = 0; prime < a.prime_count; ++prime)
+        kernels_.add(ring_->modulus(prime), degree, row(a, 0, prime), b.words.data() + prime * degree,
+                     row(sum, 0, prime));
+    for (std::size_t polynomial = 1; polynomial < a.size; ++polynomial)
+        std::copy_n(a.polynomial(polynomial), a.prime_count * degree, row(sum, polynomial, 0));
+    return checked(std::move(sum));
+}
+
 Result<Value> NativeEvaluator::multiply_plain(const Input& a, const Plaintext& b) const {
     const double scale = a.scale * b.scale;
     if (!is_level(a.prime_count) || a.prime_count != b.prime_count || !is_plain(b) || !fits(scale, a.prime_count))
@@ -285,6 +299,50 @@ Result<std::vector<Value>> NativeEvaluator::rotate_many(const Input& a, std::spa
         rotated.push_back(*std::move(good));
     }
     return rotated;
+}
+
+Result<Value> NativeEvaluator::add_rotations(const Input& a, std::span<const int> steps, const GaloisKeys& keys) const {
+    if (!is_level(a.prime_count) || a.size != 2 || steps.empty()) return failed();
+    const std::size_t primes = a.prime_count, words = primes * ring_->degree();
+    std::vector<std::uint32_t> elements;
+    std::vector<KeySwitch::Rotation> rotations;
+    for (const int step : steps) {
+        const KeySwitchKey* const key = step == 0 ? nullptr : key_of(step, keys, elements.emplace_back());
+        if (key == nullptr) return failed();
+        rotations.push_back({key, ring_->permutation(elements.back())});
+    }
+    const auto add_to = [&](Residues& sum, const std::uint64_t* words_of, std::size_t rows) {
+        for (std::size_t prime = 0; prime < rows; ++prime) {
+            const std::size_t at = prime * ring_->degree();
+            const kernels::Modulus& modulus = ring_->modulus(prime == primes ? ring_->prime_count() - 1 : prime);
+            kernels_.add(modulus, ring_->degree(), sum.data() + at, words_of + at, sum.data() + at);
+        }
+    };
+    Residues addend(words), permuted(words);
+    const auto permute_first = [&](std::size_t i, Residues& to) {
+        permute(a.polynomial(0), primes, elements[i], to.data());
+    };
+    permute_first(0, addend);
+    add_to(addend, a.polynomial(0), primes);
+    Extended sum;
+    if (steps.size() == 1) {
+        // One block of digits at a time stays in the cache.
+        permute(a.polynomial(1), primes, elements[0], permuted.data());
+        sum = key_switch_.switch_key(permuted.data(), primes, *rotations[0].key);
+    } else {
+        std::vector<Extended> sums = key_switch_.multiply(key_switch_.decompose(a.polynomial(1), primes), rotations);
+        sum = std::move(sums[0]);
+        for (std::size_t i = 1; i < sums.size(); ++i) {
+            add_to(sum.first, sums[i].first.data(), primes + 1);
+            add_to(sum.second, sums[i].second.data(), primes + 1);
+            permute_first(i, permuted);
+            add_to(addend, permuted.data(), primes);
+        }
+    }
+    Value result = make(primes, 2, a.scale);
+    key_switch_.divide(sum.first, primes, addend.data(), row(result, 0, 0));
+    key_switch_.divide(sum.second, primes, a.polynomial(1), row(result, 1, 0));
+    return checked(std::move(result));
 }
 
 }  // namespace einfer::he

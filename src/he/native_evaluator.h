@@ -15,6 +15,7 @@ public:
                                              double constant, double weight_scale) const override;
     [[nodiscard]] Result<Value> add(const Input& a, const Input& b) const override;
     [[nodiscard]] Result<Value> add_constant(const Input& a, double constant) const override;
+    [[nodiscard]] Result<Value> add_plain(const Input& a, const Plaintext& b) const override;
     [[nodiscard]] Result<Value> multiply_plain(const Input& a, const Plaintext& b) const override;
     [[nodiscard]] Result<Value> multiply_accumulate(std::span<const Input> inputs,
                                                     std::span<const Plaintext> plains) const override;
@@ -26,6 +27,8 @@ public:
     [[nodiscard]] Result<Value> rotate(const Input& a, int step, const GaloisKeys& keys) const override;
     [[nodiscard]] Result<std::vector<Value>> rotate_many(const Input& a, std::span<const int> steps,
                                                          const GaloisKeys& keys) const override;
+    [[nodiscard]] Result<Value> add_rotations(const Input& a, std::span<const int> steps,
+                                              const GaloisKeys& keys) const override;
     [[nodiscard]] Result<Value> apply(const LinearTransform& transform, const Input& a,
                                       const GaloisKeys& keys) const override;
 

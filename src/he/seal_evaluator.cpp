@@ -124,6 +124,14 @@ Result<Value> SealEvaluator::add_constant(const Input& a, double constant) const
     });
 }
 
+Result<Value> SealEvaluator::add_plain(const Input& a, const Plaintext& b) const {
+    return impl_->result_of([&] {
+        seal::Ciphertext sum = impl_->take(a);
+        impl_->evaluator.add_plain_inplace(sum, impl_->take(b), own_pool());
+        return sum;
+    });
+}
+
 Result<Value> SealEvaluator::multiply_plain(const Input& a, const Plaintext& b) const {
     return impl_->result_of([&] {
         seal::Ciphertext product = impl_->take(a);
@@ -208,6 +216,17 @@ Result<std::vector<Value>> SealEvaluator::rotate_many(const Input& a, std::span<
         rotated.push_back(*std::move(one));
     }
     return rotated;
+}
+
+Result<Value> SealEvaluator::add_rotations(const Input& a, std::span<const int> steps, const GaloisKeys& keys) const {
+    return impl_->result_of([&] {
+        if (steps.empty() || std::find(steps.begin(), steps.end(), 0) != steps.end())
+            throw std::logic_error("rotations by something");
+        const seal::Ciphertext input = impl_->take(a);
+        seal::Ciphertext sum = input;
+        for (const int step : steps) impl_->evaluator.add_inplace(sum, impl_->rotated(input, step, keys));
+        return sum;
+    });
 }
 
 Result<Value> SealEvaluator::apply(const LinearTransform& transform, const Input& a, const GaloisKeys& keys) const {

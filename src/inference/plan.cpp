@@ -1,6 +1,7 @@
 #include "inference/plan.h"
 
 #include "he/context.h"
+#include "inference/noise.h"
 
 #include <algorithm>
 #include <cmath>
@@ -11,23 +12,15 @@
 namespace einfer::inference {
 namespace {
 
-// Noise is Gaussian-like in the canonical embedding (CKKS, ePrint 2016/421 §3.1). A bound of 8.5 standard deviations of
-// the real part fails with probability below 2^-55 for each slot; 6 of the complex value is the same (6·√2 ≈ 8.5).
-constexpr double deviations = 6.0;
-constexpr double encryption_sigma = 3.2;  // SEAL's error distribution, and the HE standard's
 constexpr int min_weight_scale_bits = 8;
-constexpr int max_weight_scale_bits = 50;    // a scaled weight still fits a double exactly enough
-constexpr double double_rounding = 0x1p-40;  // encoder and decoder work in doubles; relative
-
-/// Standard deviation in a slot of a rounding error in each coefficient of c0 and, through a ternary secret, of c1.
-double rounding_deviation(double degree) { return std::sqrt(degree * (1 + degree * 2 / 3) / 12); }
+constexpr int max_weight_scale_bits = 50;  // a scaled weight still fits a double exactly enough
 
 /// Largest slot error of a fresh ciphertext in units of 1/scale: encoding, then the worse of public-key encryption
 /// (after SEAL's division by the special prime) and symmetric encryption.
 double fresh_noise(double degree) {
     const double encoding = std::sqrt(degree / 12);
     const double symmetric = encryption_sigma * std::sqrt(degree);
-    return deviations * (encoding + std::max(symmetric, rounding_deviation(degree)));
+    return deviations_of_a_slot * (encoding + std::max(symmetric, std::sqrt(rounding_variance(degree))));
 }
 
 /// Range of an affine form over the input bounds, and its gain on input errors.
@@ -147,7 +140,7 @@ private:
         if (rescale) {
             scale /= static_cast<double>(primes_[primes - 1]);
             if (scale < 2) return std::nullopt;
-            rescale_error = deviations * rounding_deviation(degree_) / scale;
+            rescale_error = deviations_of_a_slot * std::sqrt(rounding_variance(degree_)) / scale;
             for (const Reach& reached : reaches_)
                 if (!fits(reached.value, scale, modulus_bits_[plan.result_primes])) return std::nullopt;
         }

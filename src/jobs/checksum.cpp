@@ -32,8 +32,8 @@ Checksum& Checksum::add(std::span<const std::uint8_t> bytes) {
 }
 
 std::uint32_t request_checksum(const Submission& submission, UnixMillis created_at) {
-    return Checksum()
-        .add(submission.id)
+    Checksum checksum;
+    checksum.add(submission.id)
         .add(submission.tenant)
         .add(submission.model_id)
         .add(submission.model_version)
@@ -42,8 +42,11 @@ std::uint32_t request_checksum(const Submission& submission, UnixMillis created_
         .add(std::int64_t{submission.batch_size})
         .add(std::int64_t{submission.seal_minor})
         .add(submission.idempotency_key)
-        .add(created_at)
-        .value();
+        .add(created_at);
+    // Rows that were written before there were such members have the same checksum as those that do without them.
+    if (!submission.evaluation_key_id.empty() || submission.result_format != Submission().result_format)
+        checksum.add(submission.evaluation_key_id).add(submission.result_format);
+    return checksum.value();
 }
 
 std::uint32_t input_checksum(std::string_view job_id, std::span<const std::uint8_t> inputs) {

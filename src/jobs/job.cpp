@@ -9,8 +9,8 @@ constexpr std::size_t states = 5;
 
 // Row: from. Column: to. Queued, Running, Completed, Failed, Expired.
 constexpr std::array<std::array<bool, states>, states> legal_moves{{
-    {false, true, false, false, false},
-    {false, true, true, true, false},
+    {false, true, false, false, true},
+    {false, true, true, true, true},
     {false, false, false, false, true},
     {false, false, false, false, true},
     {false, false, false, false, false},

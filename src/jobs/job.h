@@ -14,8 +14,8 @@
 
 namespace einfer::jobs {
 
-/// queued → running → completed | failed; never back. `expired` is a final state whose result is gone. The numbers are
-/// stored: they never change.
+/// queued → running → completed | failed; never back. `expired` is a final state whose result is gone, or which was
+/// erased before there was one. The numbers are stored: they never change.
 enum class State : int { Queued = 0, Running = 1, Completed = 2, Failed = 3, Expired = 4 };
 
 /// The table of legal moves. running → running is one: a job taken up again after a crash, with the next attempt.
@@ -50,10 +50,12 @@ struct Submission {
     std::string tenant;
     std::string model_id;
     std::string model_version;
-    std::string encoding;        ///< the request's form, which the reply uses
+    std::string encoding;        ///< the request's form, which the reply uses: hex, base64, binary
     std::string request_digest;  ///< 64 hex digits
     std::uint32_t batch_size = 1;
     std::uint8_t seal_minor = 0;
+    std::string evaluation_key_id{};     ///< 64 hex digits; empty: none
+    std::string result_format = "seal";  ///< or "compact"
     /// The validated inputs in the inference layer's own form; opaque here.
     std::shared_ptr<const Bytes> inputs;
     std::size_t result_bytes = 0;  ///< what the result will take on disk; not stored

@@ -78,6 +78,8 @@ Job read_job(Query& query, std::string_view id) {
     job.submission.batch_size = static_cast<std::uint32_t>(query.integer(6));
     job.submission.seal_minor = static_cast<std::uint8_t>(query.integer(7));
     job.submission.idempotency_key = query.text(17);
+    job.submission.evaluation_key_id = query.text(20);
+    job.submission.result_format = query.text(21);
     job.state = read_state(query.integer(8));
     job.attempt = static_cast<int>(query.integer(9));
     job.created_at = query.integer(10);
@@ -87,7 +89,8 @@ Job read_job(Query& query, std::string_view id) {
 
     const bool has_outcome = job.state == State::Completed || job.state == State::Failed;
     require(job.started_at.value_or(job.created_at) >= job.created_at);
-    require(!has_outcome || (job.started_at && job.finished_at));
+    require(!has_outcome || job.started_at);
+    require(!is_final(job.state) || job.finished_at);
     if (!query.is_null(request_checksum_column)) {
         require(query.integer(request_checksum_column) == request_checksum(job.submission, job.created_at));
         require(query.is_null(outcome_checksum_column) != has_outcome);

@@ -12,9 +12,9 @@ namespace einfer::jobs {
 inline constexpr std::string_view job_columns =
     "id, tenant, model_id, model_version, encoding, request_digest, batch_size, seal_minor, state, attempt, "
     "created_at, started_at, finished_at, error_code, error_message, error_details, error_bound, idempotency_key, "
-    "request_checksum, outcome_checksum";
+    "request_checksum, outcome_checksum, evaluation_key_id, result_format";
 /// The number of the column after job_columns.
-inline constexpr int column_after_job = 20;
+inline constexpr int column_after_job = 22;
 
 /// The job in the current row of `query`, without its result bytes. Throws SqliteFailure with SQLITE_CORRUPT when it is
 /// not the job `id`, or cannot be what was written. Rows of schema version 1 have no checksums to be held against.

@@ -1,6 +1,7 @@
 #include "jobs/ready_queue.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace einfer::jobs {
 
@@ -12,15 +13,41 @@ void ReadyQueue::push(Node node) {
     line.splice(line.end(), node);
 }
 
-ReadyQueue::Node ReadyQueue::pop() {
+ReadyQueue::Node ReadyQueue::take_first(Node::iterator first, Node::iterator turn) {
     --waiting_;
     Node node;
-    node.splice(node.end(), turns_, turns_.begin());
+    node.splice(node.end(), turns_, first);
     if (Node behind = std::move(node.front().behind); !behind.empty()) {
-        turns_.splice(turns_.end(), behind, behind.begin());
-        turns_.back().behind = std::move(behind);
+        const auto next = behind.begin();
+        turns_.splice(turn, behind, next);
+        next->behind = std::move(behind);
     }
     return node;
+}
+
+ReadyQueue::Node ReadyQueue::pop() { return take_first(turns_.begin(), turns_.end()); }
+
+ReadyQueue::Node ReadyQueue::find_and_take(std::string_view id) {
+    const auto is_it = [id](const Ready& job) { return job.id == id; };
+    for (auto first = turns_.begin(); first != turns_.end(); ++first) {
+        if (is_it(*first)) return take_first(first, std::next(first));
+        const auto found = std::find_if(first->behind.begin(), first->behind.end(), is_it);
+        if (found == first->behind.end()) continue;
+        --waiting_;
+        Node node;
+        node.splice(node.end(), first->behind, found);
+        return node;
+    }
+    return {};
+}
+
+void ReadyQueue::remove(std::string_view id) {
+    Node removed;  // destroyed after the lock is gone
+    const std::scoped_lock lock(mutex_);
+    removed = find_and_take(id);
+    if (removed.empty()) return;
+    if (removed.front().suspect) --suspects_;
+    changed_.notify_all();
 }
 
 void ReadyQueue::recover(Ready job) {

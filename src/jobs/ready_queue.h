@@ -9,6 +9,7 @@
 #include <functional>
 #include <list>
 #include <mutex>
+#include <string_view>
 
 namespace einfer::jobs {
 
@@ -53,9 +54,12 @@ public:
     };
     /// Announces a job that is being written; arrive() has to follow unless the answer is Closed.
     [[nodiscard]] Place announce();
-    /// An announced job is on disk or can be evaluated first (a node), or was not written (an empty one). After stop() only a claimed one is
-    /// taken.
+    /// An announced job is on disk or can be evaluated first (a node), or was not written (an empty one). After stop()
+    /// only a claimed one is taken.
     void arrive(Node node);
+
+    /// Forgets a job that waits, if it does.
+    void remove(std::string_view id);
 
     /// Waits for a job; none when the queue has stopped and the claimed ones are gone. A job taken has to be given to
     /// release() or put_back().
@@ -77,6 +81,9 @@ private:
     bool may_take() const;
     void push(Node node);
     Node pop();
+    /// Takes a tenant's first out of turns_; the one behind it gets its turn at `turn`.
+    Node take_first(Node::iterator first, Node::iterator turn);
+    Node find_and_take(std::string_view id);
     void end_run(const Node& node);
 
     mutable std::mutex mutex_;

@@ -13,7 +13,7 @@
 namespace einfer::jobs {
 
 /// What happens to a job, for the server's log.
-enum class Event { Accepted, Recovered, Started, Completed, Failed };
+enum class Event { Accepted, Recovered, Started, Completed, Failed, Erased };
 /// Is told of an event after it is on disk, with the job as it is then, without bytes, and how long it took to there.
 /// Called from any thread; quick.
 using Observe = std::function<void(Event event, const Job& job)>;
@@ -70,6 +70,12 @@ public:
     ///
     /// `done` must be quick, not throw, and not call stop().
     Result<void> submit(Submission submission, std::function<void(Result<Accepted>)> done);
+
+    /// Erases a job of the tenant, as SqliteStore::Erase has it. SHUTTING_DOWN at once before start() and after stop().
+    /// Otherwise `done` is called once, on the store thread, after the commit is on disk, or with UNKNOWN_JOB or the
+    /// error of the disk. Then nobody evaluates the job who has not begun to, it no longer counts for load() and
+    /// quotas, and who waited for it has been woken. A tombstone stays one. `done` as for submit().
+    Result<void> erase(std::string id, std::string tenant, std::function<void(Result<void>)> done);
 
     /// As SqliteStore::find.
     Result<Job> find(std::string_view id, std::string_view tenant);

@@ -110,7 +110,12 @@ constexpr const char* version_2 = R"sql(
     END;
 )sql";
 
-constexpr const char* versions[] = {version_1, version_2};
+constexpr const char* version_3 = R"sql(
+    ALTER TABLE jobs ADD COLUMN evaluation_key_id TEXT NOT NULL DEFAULT '';
+    ALTER TABLE jobs ADD COLUMN result_format     TEXT NOT NULL DEFAULT 'seal';
+)sql";
+
+constexpr const char* versions[] = {version_1, version_2, version_3};
 static_assert(std::size(versions) == schema_version);
 
 // Tombstones hold no bytes: only what the partial indexes know is counted, however many tombstones there are.

@@ -7,7 +7,8 @@
 namespace einfer::jobs {
 
 /// `PRAGMA user_version`. Raised with every change of the tables. Version 2: idempotency keys, stored bytes, checksums.
-inline constexpr int schema_version = 2;
+/// Version 3: evaluation keys, formats of results.
+inline constexpr int schema_version = 3;
 
 /// How long a write waits for another process that holds the database, a backup for one.
 inline constexpr int busy_timeout_ms = 2000;

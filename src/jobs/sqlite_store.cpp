@@ -32,7 +32,8 @@ bool exceeds(std::uint64_t limit, std::int64_t stored, std::size_t bytes) {
 
 bool same_body(const Submission& a, const Submission& b) {
     return a.model_id == b.model_id && a.model_version == b.model_version && a.encoding == b.encoding &&
-           a.request_digest == b.request_digest && a.batch_size == b.batch_size;
+           a.request_digest == b.request_digest && a.batch_size == b.batch_size &&
+           a.evaluation_key_id == b.evaluation_key_id && a.result_format == b.result_format;
 }
 
 bool means_overload(int code) {
@@ -98,8 +99,7 @@ public:
             Query query(read_->find, id, tenant);
             if (!query.row()) return unknown_job;
             Job job = read_job_with_result(query, id);
-            if (job.state == State::Expired)
-                return Error{ErrorCode::JobExpired, "the job's result has expired and was deleted"};
+            if (job.state == State::Expired) return Error{ErrorCode::JobExpired, "the job's result has been deleted"};
             return job;
         });
     }
@@ -263,7 +263,7 @@ private:
         const std::int64_t checksum = insert.outcome ? 0 : input_checksum(job.id, inputs);
         Query(write_->insert_job, job.id, job.tenant, job.model_id, job.model_version, job.encoding, job.request_digest,
               job.batch_size, job.seal_minor, number(state), claimed ? 1 : 0, now, job.idempotency_key, bytes,
-              request_checksum(job, now), checksum)
+              request_checksum(job, now), checksum, job.evaluation_key_id, job.result_format)
             .run();
         if (insert.outcome) return finish(job.id, 1, *insert.outcome);
         Query(write_->insert_inputs, writer_.last_insert_rowid(), std::span(inputs)).run();
@@ -274,6 +274,22 @@ private:
         const auto position = ready_to_move(claim.id, claim.attempt - 1, State::Running);
         if (!position) return position.error();
         Query(write_->claim, position->seq, claim.attempt, clock_()).run();
+        return Written{};
+    }
+
+    Result<Written> apply_one(const Erase& write) {
+        std::int64_t seq = 0;
+        {
+            Query query(write_->owned, write.id, write.tenant);
+            if (!query.row()) return unknown_job;
+            if (query.text(1) != write.id || query.text(2) != write.tenant)
+                throw SqliteFailure{SQLITE_CORRUPT, "the index of jobs names another job"};
+            seq = query.integer(0);
+            if (read_state(query.integer(3)) == State::Expired) return Written{.was_tombstone = true};
+        }
+        Query(write_->delete_result, seq).run();
+        Query(write_->delete_inputs, seq).run();
+        Query(write_->erase, seq, clock_()).run();
         return Written{};
     }
 

@@ -33,8 +33,8 @@ public:
 
     /// One write of a batch. When the tenant has a job under the submission's idempotency key, nothing is inserted: the
     /// same body is a repetition, another one an IDEMPOTENCY_CONFLICT. Bodies are the same when model, version,
-    /// encoding, digest and batch size are. RATE_LIMITED over the tenant's quota of stored bytes, OVERLOADED over that
-    /// of all.
+    /// encoding, digest, batch size, evaluation keys and the result's format are. RATE_LIMITED over the tenant's quota
+    /// of stored bytes, OVERLOADED over that of all.
     struct Insert {
         Submission submission;
         bool claimed = false;                ///< stored as running, attempt 1, for a worker that is waiting for it
@@ -55,10 +55,17 @@ public:
         int attempt = 0;  ///< a late result of an earlier attempt changes nothing
         Outcome outcome;
     };
-    using Write = std::variant<Insert, Claim, Finish>;
+    /// Makes a job of the tenant a tombstone, whatever its state: inputs and result are deleted, and what an attempt
+    /// still finishes changes nothing. UNKNOWN_JOB when there is none, or it is another tenant's.
+    struct Erase {
+        std::string id;
+        std::string tenant;
+    };
+    using Write = std::variant<Insert, Claim, Finish, Erase>;
 
     struct Written {
-        std::string repeats{};  ///< of an Insert: the job that its idempotency key names already, else empty
+        std::string repeats{};       ///< of an Insert: the job that its idempotency key names already, else empty
+        bool was_tombstone = false;  ///< of an Erase: there was nothing left to erase
     };
 
     /// Applies `writes` in order, in one transaction with one fsync. The result has one entry a write: an error there

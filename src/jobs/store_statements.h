@@ -12,7 +12,9 @@ struct WriteStatements {
     SqliteStatement stored_bytes;  ///< tenant → its stored bytes
     SqliteStatement all_stored_bytes;
     SqliteStatement position;  ///< id → seq, id, state, attempt, started_at
+    SqliteStatement owned;     ///< (id, tenant) → seq, id, tenant, state
     SqliteStatement claim, finish;
+    SqliteStatement delete_result, erase;
     SqliteStatement drop_results, bury, forget;  ///< (finished before, at most)
 };
 

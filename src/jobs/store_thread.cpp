@@ -29,6 +29,7 @@ struct SizeOf {
         return insert.submission.inputs == nullptr ? 0 : insert.submission.inputs->size();
     }
     std::size_t operator()(const SqliteStore::Claim&) const { return 0; }
+    std::size_t operator()(const SqliteStore::Erase&) const { return 0; }
     std::size_t operator()(const SqliteStore::Finish& finish) const { return finish.outcome.result.size(); }
 };
 
@@ -82,9 +83,9 @@ void StoreThread::start() {
     thread_ = std::thread([this] { run(); });
 }
 
-void StoreThread::insert(SqliteStore::Insert insert, Done done) {
+void StoreThread::hand_over(SqliteStore::Write write, Done done) {
     std::list<Pending> one;
-    one.push_back({std::move(insert), std::move(done)});
+    one.push_back({std::move(write), std::move(done)});
     const std::scoped_lock lock(mutex_);
     waiting_.splice(waiting_.end(), one);
     wake_.notify_one();
@@ -166,14 +167,15 @@ void StoreThread::commit(std::list<Pending>& batch) {
     refuse(batch, error_of(results));
 }
 
-/// New jobs are refused; what concerns accepted ones is tried again, alone, because a new job may have been what the
-/// disk had no room for.
+/// New jobs are refused, erasures are tried once more, and what else concerns accepted jobs is tried again and again:
+/// alone, because a new job may have been what the disk had no room for.
 void StoreThread::refuse(std::list<Pending>& batch, const Error& error) {
     const bool damaged = error.code != ErrorCode::Overloaded;
     for (auto next = batch.begin(); next != batch.end();) {
         const auto pending = next++;
         auto* insert = std::get_if<SqliteStore::Insert>(&pending->write);
-        if (insert == nullptr) {
+        const bool erases = std::holds_alternative<SqliteStore::Erase>(pending->write);
+        if (insert == nullptr && !erases) {
             if (retries_.empty()) {
                 backoff_ = first_backoff;
                 retry_at_ = steady_clock::now();
@@ -181,10 +183,10 @@ void StoreThread::refuse(std::list<Pending>& batch, const Error& error) {
             retries_.splice(retries_.end(), batch, pending);
             continue;
         }
-        // Damage that one write met does not concern the others. And a repetition needs no room.
-        const bool repeats = !insert->submission.idempotency_key.empty();
+        // Damage that one write met does not concern the others. A repetition needs no room, and an erasure makes some.
+        const bool repeats = insert != nullptr && !insert->submission.idempotency_key.empty();
         if (!damaged && repeats) insert->refusal = copy_of(error);
-        if (damaged || repeats) {
+        if (damaged || repeats || erases) {
             auto alone = store_.apply(std::span(&pending->write, 1));
             call(pending->done, alone ? std::move(alone->front()) : error_of(alone));
         } else {

@@ -30,9 +30,9 @@ public:
 
     void start();
 
-    /// Hands over a new job; `done` gets what came of it, on the store thread. Tried once. Throws, with nothing handed
-    /// over, when there is no memory.
-    void insert(SqliteStore::Insert insert, Done done);
+    /// Hands over a new job or an erasure; `done` gets what came of it, on the store thread. What the disk has no room
+    /// for is not tried for long. Throws, with nothing handed over, when there is no memory.
+    void hand_over(SqliteStore::Write write, Done done);
 
     enum class Fate {
         Written,

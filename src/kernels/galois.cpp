@@ -5,6 +5,8 @@
 namespace einfer::kernels {
 namespace {
 
+constexpr std::uint64_t generator = 3;
+
 std::uint32_t reverse_bits(std::uint32_t number, int width) {
     std::uint32_t reversed = 0;
     for (int i = 0; i < width; ++i) reversed |= (number >> i & 1) << (width - 1 - i);
@@ -26,11 +28,18 @@ std::vector<std::uint32_t> galois_permutation(std::size_t n, std::uint32_t galoi
 }
 
 std::uint32_t galois_element(std::size_t n, int step) {
-    constexpr std::uint64_t generator = 3;
     const auto slots = static_cast<int>(n / 2);
     std::uint64_t element = 1;
     for (int i = 0; i < (step < 0 ? step + slots : step); ++i) element = element * generator % (2 * n);
     return static_cast<std::uint32_t>(element);
+}
+
+std::optional<int> galois_step(std::size_t n, std::uint32_t galois_element) {
+    const auto slots = static_cast<int>(n / 2);
+    std::uint64_t element = 1;
+    for (int step = 0; step < slots; ++step, element = element * generator % (2 * n))
+        if (element == galois_element) return step <= slots / 2 ? step : step - slots;
+    return std::nullopt;
 }
 
 }  // namespace einfer::kernels

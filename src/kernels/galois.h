@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace einfer::kernels {
@@ -14,5 +15,9 @@ namespace einfer::kernels {
 /// The Galois element of a rotation of the n/2 slots to the left by `step` (negative: to the right), |step| < n/2, as
 /// SEAL chooses it. Not for conjugation.
 [[nodiscard]] std::uint32_t galois_element(std::size_t n, int step);
+
+/// The way back: of the steps with this element the one closest to 0, to the left when two are (n/4). Nothing for what
+/// is no rotation's element.
+[[nodiscard]] std::optional<int> galois_step(std::size_t n, std::uint32_t galois_element);
 
 }  // namespace einfer::kernels

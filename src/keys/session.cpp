@@ -1,12 +1,28 @@
 #include "keys/session.h"
 
+#include "he/coefficients.h"
 #include "he/seal_context.h"
 #include "keys/transform_tables.h"
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 namespace einfer::keys {
+
+namespace {
+
+std::optional<he::CoefficientRing> ring_of(const he::Context& context) {
+    auto ring = he::CoefficientRing::create(context);
+    if (!ring) return std::nullopt;
+    return *std::move(ring);
+}
+
+Error no_coefficients() {
+    return {ErrorCode::Internal, "the encryption parameters are not for the coefficients layout"};
+}
+
+}  // namespace
 
 class Session::Impl {
 public:
@@ -14,6 +30,7 @@ public:
         : context(std::move(chosen)),
           mode(chosen_mode),
           tables(register_tables(context)),
+          ring(ring_of(context)),
           generator(context.seal().context),
           encoder(context.seal().context),
           encryptor(context.seal().context, generator.secret_key()),
@@ -27,7 +44,8 @@ public:
 
     const he::Context context;
     const EncryptionMode mode;
-    const std::vector<SharedTables> tables;  // before SEAL's objects, which transform what they make
+    const std::vector<SharedTables> tables;         // before SEAL's objects, which transform what they make
+    const std::optional<he::CoefficientRing> ring;  // of a context with one prime
     seal::KeyGenerator generator;
     seal::CKKSEncoder encoder;
     seal::Encryptor encryptor;
@@ -81,6 +99,13 @@ bool write(const Serializable& object, std::span<std::uint8_t> bytes) {
            object.save(reinterpret_cast<seal::seal_byte*>(bytes.data()), bytes.size(), plain) == size;
 }
 
+template <class Serializable>
+Result<std::vector<std::uint8_t>> written(const Serializable& keys) {
+    std::vector<std::uint8_t> bytes(static_cast<std::size_t>(keys.save_size(seal::compr_mode_type::none)));
+    if (!write(keys, bytes)) return Error{ErrorCode::Internal, "making evaluation keys failed"};
+    return bytes;
+}
+
 }  // namespace
 
 Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -97,8 +122,12 @@ Result<Session> Session::create(he::Context context, EncryptionMode mode) try {
 const he::Context& Session::context() const { return impl_->context; }
 
 std::size_t Session::encrypted_size() const {
+    if (impl_->mode == EncryptionMode::Symmetric) return seeded_size();
+    return wire::serialized_size(2, context().poly_modulus_degree(), context().data_prime_count());
+}
+
+std::size_t Session::seeded_size() const {
     const std::size_t degree = context().poly_modulus_degree(), primes = context().data_prime_count();
-    if (impl_->mode == EncryptionMode::PublicKey) return wire::serialized_size(2, degree, primes);
     const auto seed = seal::UniformRandomGeneratorInfo::SaveSize(seal::compr_mode_type::none);
     return wire::serialized_size(1, degree, primes) + static_cast<std::size_t>(seed);
 }
@@ -143,6 +172,97 @@ Result<std::vector<double>> Session::decrypt(const he::Ciphertext& ciphertext, s
     return values;
 } catch (const std::exception&) {
     return Error{ErrorCode::Internal, "decryption failed"};
+}
+
+Result<std::vector<std::uint8_t>> Session::make_relinearization_keys() try {
+    const WorkOnSecrets scope;
+    return written(impl_->generator.create_relin_keys());
+} catch (const std::bad_alloc&) {
+    throw;
+} catch (const std::exception&) {
+    return Error{ErrorCode::Internal, "making evaluation keys failed"};
+}
+
+Result<std::vector<std::uint8_t>> Session::make_galois_keys(const std::vector<int>& steps) try {
+    const WorkOnSecrets scope;
+    return written(impl_->generator.create_galois_keys(steps));
+} catch (const std::bad_alloc&) {
+    throw;
+} catch (const std::exception&) {
+    return Error{ErrorCode::Internal, "making evaluation keys failed"};
+}
+
+Result<void> Session::encrypt_coefficients(std::span<const double> numbers, double scale,
+                                           std::span<std::uint8_t> bytes) const try {
+    const auto& ring = impl_->ring;
+    if (!ring) return no_coefficients();
+    const double largest = std::ldexp(1.0, impl_->context.modulus_bits(1) - 2);
+    const WorkOnSecrets scope;
+    seal::Plaintext plain(ring->degree());
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+        const double scaled = std::round(numbers[i] * scale);
+        if (!(std::abs(scaled) < largest)) return too_large();
+        plain[i] = ring->residue(static_cast<std::int64_t>(scaled));
+    }
+    ring->from_coefficients(plain.data(), plain.data());
+    plain.parms_id() = impl_->context.parms_id(1);
+    plain.scale() = scale;
+    if (!write(impl_->encryptor.encrypt_symmetric(plain), bytes))
+        return Error{ErrorCode::Internal, "encryption failed: a ciphertext has an unexpected size"};
+    return {};
+} catch (const std::bad_alloc&) {
+    throw;
+} catch (const std::exception&) {
+    return too_large();
+}
+
+Result<std::vector<std::int64_t>> Session::decrypt_coefficients(const he::Ciphertext& ciphertext) const try {
+    const auto& ring = impl_->ring;
+    if (!ring) return no_coefficients();
+    const WorkOnSecrets scope;
+    seal::Plaintext plain;
+    impl_->decryptor.decrypt(he::to_seal(impl_->context, ciphertext), plain);
+    ring->to_coefficients(plain.data(), plain.data());
+    const std::uint64_t prime = ring->modulus().value();
+    std::vector<std::int64_t> numbers(ring->degree());
+    std::transform(plain.data(), plain.data() + ring->degree(), numbers.begin(), [prime](std::uint64_t residue) {
+        return static_cast<std::int64_t>(residue > prime / 2 ? residue - prime : residue);
+    });
+    return numbers;
+} catch (const std::bad_alloc&) {
+    throw;
+} catch (const std::exception&) {
+    return Error{ErrorCode::Internal, "decryption failed"};
+}
+
+Result<std::vector<std::int64_t>> Session::decrypt_compact(const wire::CompactResult& result, int bits,
+                                                           std::span<const std::size_t> positions) const {
+    const auto& ring = impl_->ring;
+    if (!ring) return no_coefficients();
+    const std::size_t degree = ring->degree();
+    if (result.second.size() != degree || positions.size() != result.values.size())
+        return Error{ErrorCode::Internal, "decryption failed"};
+    // Modulo the prime the sum that decryption makes of centred numbers does not wrap around, so that it is right
+    // modulo 2^bits as well.
+    const std::uint64_t modulus = std::uint64_t{1} << bits;
+    const auto lift = [&](std::uint64_t number) {
+        return ring->residue(static_cast<std::int64_t>(number >= modulus / 2 ? number - modulus : number));
+    };
+    he::Ciphertext lifted{1, 2, 1, {}};
+    lifted.words.assign(2 * degree, 0);
+    for (std::size_t i = 0; i < positions.size(); ++i) lifted.words.at(positions[i]) = lift(result.values[i]);
+    std::transform(result.second.begin(), result.second.end(),
+                   lifted.words.begin() + static_cast<std::ptrdiff_t>(degree), lift);
+    for (std::uint64_t* polynomial : {lifted.words.data(), lifted.words.data() + degree})
+        ring->from_coefficients(polynomial, polynomial);
+    const auto decrypted = decrypt_coefficients(lifted);
+    if (!decrypted) return decrypted.error();
+    std::vector<std::int64_t> numbers;
+    for (const std::size_t position : positions) {
+        const std::uint64_t residue = static_cast<std::uint64_t>((*decrypted)[position]) & (modulus - 1);
+        numbers.push_back(static_cast<std::int64_t>(residue >= modulus / 2 ? residue - modulus : residue));
+    }
+    return numbers;
 }
 
 std::uint8_t seal_minor_version() { return SEAL_VERSION_MINOR; }

@@ -1,9 +1,7 @@
 #include "protocol/infer_request.h"
 
-#include "protocol/api_version.h"
-#include "protocol/schema.h"
+#include "protocol/request_envelope.h"
 
-#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
 #include <string.h>  // explicit_bzero
@@ -156,11 +154,6 @@ private:
     bool faulty_ = false;
 };
 
-// What 4096 inputs need, with room for long names: a connection that sends an
-// envelope and nothing else costs two megabytes at most.
-constexpr JsonLimits envelope_limits{
-    .max_depth = 16, .max_values = 16 * 1024, .max_string_bytes = 4096, .max_text_bytes = 256 * 1024};
-
 InferRequestParser::InferRequestParser(std::size_t max_payload_bytes, PayloadSink& sink, MemoryBudget* budget)
     : tap_(std::make_unique<Tap>(max_payload_bytes, sink, budget)), reader_(envelope_limits, tap_.get()) {}
 InferRequestParser::~InferRequestParser() = default;
@@ -170,23 +163,8 @@ void InferRequestParser::feed(std::string_view chunk) { reader_.feed(chunk); }
 std::size_t InferRequestParser::envelope_memory() const { return reader_.memory() + tap_->memory(); }
 
 Result<InferRequest> InferRequestParser::finish() {
-    Result<boost::json::value> document = reader_.finish();
-    // Without the details: where a fault was noticed depends on how the body arrived, and replies must not.
-    if (!document) return Error{document.error().code, document.error().message};
-    if (const auto checked = check_schema(Schema::InferRequest, *document); !checked) return checked.error();
-
-    const boost::json::object& object = document->get_object();
-    if (const boost::json::value* version = object.if_contains("api_version"))
-        if (const auto checked = check_api_version(version->get_string()); !checked) return checked.error();
-
-    InferRequest request;
-    request.model_id = object.at("model_id").get_string();
-    request.version = object.at("version").get_string();
-    if (const boost::json::value* batch_size = object.if_contains("batch_size"))
-        request.batch_size = batch_size->to_number<std::uint32_t>();
-    const boost::json::value& first = object.at("inputs").get_array().front();
-    request.encoding = encoding_from(first.at("encoding").get_string()).value_or(Encoding::Hex);
-    request.payloads = tap_->take_payloads();
+    auto request = read_envelope(reader_.finish(), Schema::InferRequest);
+    if (request) request->payloads = tap_->take_payloads();
     return request;
 }
 

@@ -3,8 +3,10 @@
 
 #include "base/error.h"
 #include "base/memory_budget.h"
+#include "protocol/api_version.h"
 #include "protocol/json_reader.h"
 #include "protocol/payload.h"
+#include "protocol/result_format.h"
 
 #include <cstdint>
 #include <memory>
@@ -27,17 +29,21 @@ public:
 /// What is known of a payload without its bytes.
 struct Payload {
     std::size_t bytes = 0;       ///< decoded
-    std::optional<Error> fault;  ///< of its text form, and of the first faulty one only: INVALID_ENCODING, or
+    std::optional<Error> fault;  ///< of its form, and of the first faulty one only: INVALID_ENCODING, or
                                  ///< PAYLOAD_TOO_LARGE for every model
 };
 
 /// A request whose syntax, schema and version are right. Its model, batch and payloads are still to be judged.
 struct InferRequest {
+    ApiVersion api_version = ApiVersion::V1_0;
     std::string model_id;
     std::string version;
     std::uint32_t batch_size = 1;
-    Encoding encoding = Encoding::Hex;  ///< of the first input: the reply's form
-    std::vector<Payload> payloads;      ///< one an input
+    std::string evaluation_key_id;  ///< 64 hex digits; empty: none was named
+    ResultFormat result_format = ResultFormat::Seal;
+    Encoding encoding = Encoding::Hex;    ///< of the first input: the reply's form
+    std::vector<Payload> payloads;        ///< one an input
+    std::optional<Error> payloads_fault;  ///< of all together: the sizes of a binary body (INVALID_ENCODING)
 };
 
 /// Push parser of a request body. Memory: the envelope's (bounded by JsonLimits), plus one payload's text when its

@@ -42,9 +42,38 @@ json::object result_object(const ResultMessage& result) {
     };
 }
 
+json::object evaluation_keys_object(const KeysMessage::EvaluationKeys& keys, ApiVersion version) {
+    json::object object{
+        {"relinearization", keys.relinearization},
+        {"galois_steps", json::array(keys.galois_steps.begin(), keys.galois_steps.end())},
+        {"byte_counts", {{"relinearization", keys.relinearization_bytes}, {"galois", keys.galois_bytes}}},
+    };
+    if (version == ApiVersion::V1_0) return object;
+    object["galois_elements"] = json::array(keys.galois_elements.begin(), keys.galois_elements.end());
+    object["seeded_byte_counts"] =
+        json::object{{"relinearization", keys.seeded_relinearization_bytes}, {"galois", keys.seeded_galois_bytes}};
+    return object;
+}
+
+/// But for its result.
+json::object job_object(const JobMessage& job) {
+    json::object object{{"job_id", job.job_id}, {"status", job.status}, {"created_at", job.created_at}};
+    if (job.started_at) object.emplace("started_at", *job.started_at);
+    if (job.finished_at) object.emplace("finished_at", *job.finished_at);
+    if (job.error)
+        object.emplace("error", json::object{{"code", traits(job.error->code).name}, {"message", job.error->message}});
+    return object;
+}
+
 Error job_error(const json::object& object) {
     const ErrorTraits* row = find_error_code(object.at("code").get_string());
     return {row != nullptr ? row->code : ErrorCode::Internal, std::string(object.at("message").get_string())};
+}
+
+/// Of a result that passed its schema.
+Encoding form_from(std::string_view text) {
+    if (text == name(Encoding::Binary)) return Encoding::Binary;
+    return encoding_from(text).value_or(Encoding::Hex);
 }
 
 std::optional<std::string> optional_text(const json::object& object, std::string_view key) {
@@ -69,11 +98,7 @@ std::string models_body(std::span<const ModelDescription> models) {
 }
 
 std::string job_body(const JobMessage& job, std::span<const std::uint8_t> payload) {
-    json::object object{{"job_id", job.job_id}, {"status", job.status}, {"created_at", job.created_at}};
-    if (job.started_at) object.emplace("started_at", *job.started_at);
-    if (job.finished_at) object.emplace("finished_at", *job.finished_at);
-    if (job.error)
-        object.emplace("error", json::object{{"code", traits(job.error->code).name}, {"message", job.error->message}});
+    json::object object = job_object(job);
     if (!job.result) return json::serialize(object);
 
     // The payload is megabytes: it is written behind everything else, straight into the text.
@@ -86,6 +111,14 @@ std::string job_body(const JobMessage& job, std::span<const std::uint8_t> payloa
     append_encoded(text, job.result->encoding, payload);
     text.append("\"}}");
     return text;
+}
+
+std::string binary_job_header(const JobMessage& job, std::size_t payload_bytes) {
+    json::object object = job_object(job);
+    json::object result = result_object(job.result.value());
+    result.emplace("binary_data_size", payload_bytes);
+    object.emplace("result", std::move(result));
+    return json::serialize(object);
 }
 
 JobMessage job_from_json(const json::value& document) {
@@ -103,7 +136,7 @@ JobMessage job_from_json(const json::value& document) {
         job.result = ResultMessage{
             .model_id = std::string(result.at("model_id").get_string()),
             .version = std::string(result.at("version").get_string()),
-            .encoding = encoding_from(result.at("encoding").get_string()).value_or(Encoding::Hex),
+            .encoding = form_from(result.at("encoding").get_string()),
             .requested_batch_size = diagnostics.at("requested_batch_size").to_number<std::uint32_t>(),
             .processed_batch_size = diagnostics.at("processed_batch_size").to_number<std::uint32_t>(),
             .batch_truncated = diagnostics.at("batch_truncated").get_bool(),
@@ -114,7 +147,7 @@ JobMessage job_from_json(const json::value& document) {
     return job;
 }
 
-std::string keys_body(std::span<const KeysMessage> models) {
+std::string keys_body(std::span<const KeysMessage> models, ApiVersion version) {
     json::array array;
     for (const KeysMessage& model : models) {
         json::array primes;
@@ -131,13 +164,14 @@ std::string keys_body(std::span<const KeysMessage> models) {
             {"coeff_modulus", std::move(primes)},
             {"encryption_parameters", {{"encoding", "hex"}, {"payload", to_hex(model.encryption_parameters)}}},
             {"parms_ids", {{"key", model.key_parms_id}, {"data", std::move(levels)}}},
-            {"evaluation_keys",
-             {{"relinearization", false},
-              {"galois_steps", json::array{}},
-              {"byte_counts", {{"relinearization", 0}, {"galois", 0}}}}},
+            {"evaluation_keys", evaluation_keys_object(model.evaluation_keys, version)},
         });
     }
-    return json::serialize(json::object{{"api_version", api_version}, {"models", std::move(array)}});
+    return json::serialize(json::object{{"api_version", name(version)}, {"models", std::move(array)}});
+}
+
+std::string key_body(std::string_view id, std::uint64_t bytes, std::string_view expires_at) {
+    return json::serialize(json::object{{"evaluation_key_id", id}, {"bytes", bytes}, {"expires_at", expires_at}});
 }
 
 Result<InferPlainRequest> parse_infer_plain_request(std::string_view body) {
@@ -147,10 +181,12 @@ Result<InferPlainRequest> parse_infer_plain_request(std::string_view body) {
     if (!document) return document.error();
     if (const auto checked = check_schema(Schema::InferPlainRequest, *document); !checked) return checked.error();
     const json::object& object = document->get_object();
-    if (const json::value* version = object.if_contains("api_version"))
-        if (const auto checked = check_api_version(version->get_string()); !checked) return checked.error();
-
     InferPlainRequest request;
+    if (const json::value* version = object.if_contains("api_version")) {
+        const auto parsed = parse_api_version(version->get_string());
+        if (!parsed) return parsed.error();
+        request.api_version = *parsed;
+    }
     request.model_id = object.at("model_id").get_string();
     request.version = object.at("version").get_string();
     for (const json::value& row : object.at("inputs").get_array()) {
@@ -168,11 +204,16 @@ Result<InferPlainRequest> parse_infer_plain_request(std::string_view body) {
     return request;
 }
 
-std::string infer_plain_body(std::string_view model_id, std::string_view version, std::span<const double> outputs) {
-    return json::serialize(json::object{{"api_version", api_version},
-                                        {"model_id", model_id},
-                                        {"version", version},
-                                        {"outputs", json::array(outputs.begin(), outputs.end())}});
+std::string infer_plain_body(std::string_view model_id, std::string_view version,
+                             std::span<const std::vector<double>> outputs, ApiVersion spoken) {
+    json::array array;
+    for (const std::vector<double>& output : outputs)
+        if (spoken == ApiVersion::V1_0)
+            array.emplace_back(output.front());
+        else
+            array.emplace_back(json::array(output.begin(), output.end()));
+    return json::serialize(json::object{
+        {"api_version", name(spoken)}, {"model_id", model_id}, {"version", version}, {"outputs", std::move(array)}});
 }
 
 }  // namespace einfer::protocol

@@ -1,6 +1,7 @@
 #include "protocol/model.h"
 
 #include "base/he_standard.h"
+#include "protocol/json_numbers.h"
 
 #include <boost/json/array.hpp>
 #include <boost/json/value_to.hpp>
@@ -15,25 +16,6 @@ namespace einfer::protocol {
 namespace {
 
 namespace json = boost::json;
-
-/// Integral values as integers: 1073741824, not 1.073741824E9.
-json::value number(double value) {
-    constexpr double exact = 9007199254740992.0;  // 2^53
-    if (std::trunc(value) == value && std::abs(value) <= exact && !(value == 0 && std::signbit(value)))
-        return static_cast<std::int64_t>(value);
-    return value;
-}
-
-template <class Range>
-json::array numbers(const Range& values) {
-    json::array array;
-    for (const auto value : values) array.push_back(number(static_cast<double>(value)));
-    return array;
-}
-
-double to_double(const json::value& value) { return value.to_number<double>(); }
-
-std::size_t to_size(const json::value& value) { return value.to_number<std::size_t>(); }
 
 bool all_finite(const auto& values) {
     for (const double value : values)
@@ -116,17 +98,10 @@ int data_modulus_bits(const EncryptionParameters& encryption) {
     return bits;
 }
 
-std::optional<ModelFault> find_fault(const ModelDescription& model) {
-    const EncryptionParameters& encryption = model.encryption;
-    const std::size_t degree = encryption.poly_modulus_degree;
-    const auto& bits = encryption.coeff_modulus_bits;
-
+std::optional<ModelFault> find_chain_fault(std::size_t degree, std::span<const int> bits) {
     const int security_bound = max_coeff_modulus_bits_128(degree);
     if (!std::has_single_bit(degree) || security_bound == 0)
         return ModelFault{"/encryption_parameters/poly_modulus_degree", "must be a power of two from 1024 to 32768"};
-    if (bits.size() < 2)
-        return ModelFault{"/encryption_parameters/coeff_modulus_bits",
-                          "needs a data prime and the key-switching prime"};
     for (std::size_t i = 0; i < bits.size(); ++i)
         if (bits[i] < min_prime_bits || bits[i] > max_prime_bits)
             return ModelFault{"/encryption_parameters/coeff_modulus_bits/" + std::to_string(i),
@@ -143,6 +118,18 @@ std::optional<ModelFault> find_fault(const ModelDescription& model) {
                               "at this degree there are only " + std::to_string(available) + " usable primes of " +
                                   std::to_string(size) + " bits"};
     }
+    return std::nullopt;
+}
+
+std::optional<ModelFault> find_fault(const ModelDescription& model) {
+    const EncryptionParameters& encryption = model.encryption;
+    const std::size_t degree = encryption.poly_modulus_degree;
+    const auto& bits = encryption.coeff_modulus_bits;
+
+    if (const auto fault = find_chain_fault(degree, bits)) return fault;
+    if (bits.size() < 2)
+        return ModelFault{"/encryption_parameters/coeff_modulus_bits",
+                          "needs a data prime and the key-switching prime"};
     if (!std::isfinite(encryption.scale) || encryption.scale < 1 ||
         std::log2(encryption.scale) > data_modulus_bits(encryption) - 1)
         return ModelFault{"/encryption_parameters/scale", "must be at least 1 and well below the data modulus"};

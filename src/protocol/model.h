@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,10 @@ struct ModelFault {
     std::string field;  ///< JSON pointer into the model object
     std::string reason;
 };
+
+/// A chain of primes that SEAL cannot make, or that has less than 128-bit security.
+[[nodiscard]] std::optional<ModelFault> find_chain_fault(std::size_t poly_modulus_degree,
+                                                         std::span<const int> coeff_modulus_bits);
 
 /// What a schema cannot say: dimensions that agree, finite numbers, a chain SEAL can make, 128-bit security, a batch
 /// that fits the slots. The server checks its registry with it, the client the server's offer.

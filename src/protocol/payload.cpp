@@ -71,6 +71,7 @@ std::string_view name(Encoding encoding) {
     switch (encoding) {
         case Encoding::Hex: return "hex";
         case Encoding::Base64: return "base64";
+        case Encoding::Binary: return "binary";
     }
     return "";
 }
@@ -82,11 +83,20 @@ std::optional<Encoding> encoding_from(std::string_view text) {
 }
 
 std::size_t encoded_size(Encoding encoding, std::size_t bytes) {
-    return encoding == Encoding::Hex ? 2 * bytes : (bytes + 2) / 3 * 4;
+    switch (encoding) {
+        case Encoding::Hex: return 2 * bytes;
+        case Encoding::Base64: return (bytes + 2) / 3 * 4;
+        case Encoding::Binary: return bytes;
+    }
+    return 0;
 }
 
 void append_encoded(std::string& text, Encoding encoding, std::span<const std::uint8_t> bytes) {
     if (encoding == Encoding::Hex) return append_hex(text, bytes);
+    if (encoding == Encoding::Binary) {
+        text.append(bytes.begin(), bytes.end());
+        return;
+    }
     const std::size_t start = text.size();
     text.resize(start + encoded_size(encoding, bytes.size()));
     char* out = text.data() + start;

@@ -1,4 +1,4 @@
-// Text forms of ciphertext bytes inside JSON: hex and base64, decoded while they arrive.
+// The forms of ciphertext bytes: hex and base64 inside JSON, decoded while they arrive, and raw bytes behind it.
 #pragma once
 
 #include "base/error.h"
@@ -13,13 +13,14 @@
 
 namespace einfer::protocol {
 
-enum class Encoding { Hex, Base64 };
+enum class Encoding { Hex, Base64, Binary };
 
-/// "hex", "base64".
+/// "hex", "base64", "binary".
 [[nodiscard]] std::string_view name(Encoding encoding);
+/// Of a text form: JSON has no place for raw bytes.
 [[nodiscard]] std::optional<Encoding> encoding_from(std::string_view name);
 
-/// Appends `bytes` to `text`: lower-case hex, or padded standard base64 (RFC 4648 §4).
+/// Appends `bytes` to `text`: lower-case hex, padded standard base64 (RFC 4648 §4), or as they are.
 void append_encoded(std::string& text, Encoding encoding, std::span<const std::uint8_t> bytes);
 
 /// Characters that `bytes` bytes take.
@@ -31,6 +32,7 @@ class PayloadDecoder {
 public:
     using Out = std::function<void(std::span<const std::uint8_t>)>;
 
+    /// `encoding`: a text form.
     explicit PayloadDecoder(Encoding encoding) : encoding_(encoding) {}
 
     void feed(std::string_view text, const Out& out);

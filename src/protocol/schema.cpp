@@ -6,6 +6,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 #include <valijson/adapters/boost_json_adapter.hpp>
 #include <valijson/schema.hpp>
 #include <valijson/schema_parser.hpp>
@@ -14,6 +15,9 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <optional>
+#include <set>
 #include <string>
 
 namespace einfer::protocol {
@@ -27,27 +31,59 @@ constexpr std::array all_schemas{
     Schema::Health,
     Schema::InferPlainRequest,
     Schema::InferPlainResponse,
+    Schema::InferPlainResponse11,
     Schema::InferRequest,
+    Schema::InferRequestBinary,
     Schema::Job,
+    Schema::JobBinary,
+    Schema::Key,
     Schema::Keys,
+    Schema::Keys11,
+    Schema::KeysUpload,
+    Schema::KeysUploadBinary,
     Schema::Models,
+    Schema::Models11,
     Schema::RegistryEntry,
+    Schema::RegistryEntry11,
     Schema::Result,
+};
+
+/// Takes "uniqueItems" out of a schema; returns the names of the members that had it. The validator compares all pairs
+/// and reports each that is equal: a list of some thousands takes it gigabytes.
+std::set<std::string, std::less<>> take_unique_lists(boost::json::value& schema) {
+    std::set<std::string, std::less<>> names;
+    if (auto* array = schema.if_array()) {
+        for (auto& item : *array) names.merge(take_unique_lists(item));
+    } else if (auto* object = schema.if_object()) {
+        for (auto& member : *object) {
+            auto* rules = member.value().if_object();
+            if (rules != nullptr && rules->erase("uniqueItems") > 0) names.emplace(member.key());
+            names.merge(take_unique_lists(member.value()));
+        }
+    }
+    return names;
+}
+
+struct CompiledSchema {
+    valijson::Schema rules;
+    std::set<std::string, std::less<>> unique_lists;  ///< names of the members whose items must differ
 };
 
 /// Every schema, compiled once.
 struct CompiledSchemas {
     CompiledSchemas() {
         for (const Schema each : all_schemas) {
-            const boost::json::value text = boost::json::parse(schema_text(each));
+            CompiledSchema& made = table[static_cast<std::size_t>(each)];
+            boost::json::value text = boost::json::parse(schema_text(each));
+            made.unique_lists = take_unique_lists(text);
             valijson::SchemaParser parser(valijson::SchemaParser::kDraft7);
-            parser.populateSchema(Adapter(text), table[static_cast<std::size_t>(each)]);
+            parser.populateSchema(Adapter(text), made.rules);
         }
     }
-    std::array<valijson::Schema, all_schemas.size()> table;
+    std::array<CompiledSchema, all_schemas.size()> table;
 };
 
-const valijson::Schema& compiled(Schema schema) {
+const CompiledSchema& compiled(Schema schema) {
     static const CompiledSchemas schemas;
     return schemas.table[static_cast<std::size_t>(schema)];
 }
@@ -73,7 +109,6 @@ constexpr std::array rules{
     Rule{"String should be no fewer than", "minLength"},
     Rule{"Array should contain no more than", "maxItems"},
     Rule{"Array should contain no fewer than", "minItems"},
-    Rule{"Elements at indexes", "uniqueItems"},
     Rule{"Target should not validate against", "not"},
 };
 
@@ -153,12 +188,53 @@ std::string explain(const std::string& pointer, std::string_view rule, std::stri
 /// string of the wrong length need not be in the right form.
 int strength(std::string_view rule) { return rule == "not" ? 0 : rule == "pattern" ? 1 : 2; }
 
+bool has_equal_items(const boost::json::array& list) {
+    std::set<std::string> seen;
+    return !std::ranges::all_of(list, [&seen](const boost::json::value& item) {
+        return seen.insert(item.is_number() ? std::to_string(item.to_number<double>()) : boost::json::serialize(item))
+            .second;
+    });
+}
+
+/// Where the first list is whose items must differ and do not.
+std::optional<std::string> find_equal_items(const boost::json::value& document,
+                                            const std::set<std::string, std::less<>>& names) {
+    const auto inside = [&names](std::string token, const boost::json::value& value) {
+        auto found = find_equal_items(value, names);
+        return found ? std::optional('/' + std::move(token) + *found) : std::nullopt;
+    };
+    if (const auto* array = document.if_array()) {
+        for (std::size_t i = 0; i < array->size(); ++i)
+            if (auto found = inside(std::to_string(i), (*array)[i])) return found;
+    } else if (const auto* object = document.if_object()) {
+        for (const auto& member : *object) {
+            const auto* list = member.value().if_array();
+            if (list != nullptr && names.contains(std::string_view(member.key())) && has_equal_items(*list))
+                return '/' + std::string(member.key());
+            if (auto found = inside(std::string(member.key()), member.value())) return found;
+        }
+    }
+    return std::nullopt;
+}
+
+einfer::Error violation_of(const std::string& pointer, std::string_view rule, std::string_view description) {
+    return {ErrorCode::SchemaViolation,
+            explain(pointer, rule, description),
+            {{"pointer", pointer}, {"rule", std::string(rule)}}};
+}
+
 einfer::Result<void> judge(Schema schema, const boost::json::value& document) {
     thread_local valijson::Validator validator;  // it caches regular expressions and is not thread-safe
-    if (validator.validate(compiled(schema), Adapter(document), nullptr)) return {};
+    const CompiledSchema& contract = compiled(schema);
+    if (validator.validate(contract.rules, Adapter(document), nullptr)) {
+        if (contract.unique_lists.empty()) return {};
+        const auto pointer = find_equal_items(document, contract.unique_lists);
+        if (!pointer) return {};
+        return violation_of(*pointer, "uniqueItems", {});
+    }
 
     valijson::ValidationResults results;
-    validator.validate(compiled(schema), Adapter(document), &results);
+    validator.validate(contract.rules, Adapter(document), &results);
     std::string pointer, rule = "schema", description;
     std::size_t depth = 0;
     valijson::ValidationResults::Error violation;
@@ -173,8 +249,7 @@ einfer::Result<void> judge(Schema schema, const boost::json::value& document) {
         rule = keyword;
         description = violation.description;
     }
-    return einfer::Error{
-        ErrorCode::SchemaViolation, explain(pointer, rule, description), {{"pointer", pointer}, {"rule", rule}}};
+    return violation_of(pointer, rule, description);
 }
 
 }  // namespace
@@ -186,11 +261,20 @@ std::string_view schema_text(Schema schema) {
         case Schema::Health: return embedded::health;
         case Schema::InferPlainRequest: return embedded::infer_plain_request;
         case Schema::InferPlainResponse: return embedded::infer_plain_response;
+        case Schema::InferPlainResponse11: return embedded::infer_plain_response_1_1;
         case Schema::InferRequest: return embedded::infer_request;
+        case Schema::InferRequestBinary: return embedded::infer_request_binary;
         case Schema::Job: return embedded::job;
+        case Schema::JobBinary: return embedded::job_binary;
+        case Schema::Key: return embedded::key;
         case Schema::Keys: return embedded::keys;
+        case Schema::Keys11: return embedded::keys_1_1;
+        case Schema::KeysUpload: return embedded::keys_upload;
+        case Schema::KeysUploadBinary: return embedded::keys_upload_binary;
         case Schema::Models: return embedded::models;
+        case Schema::Models11: return embedded::models_1_1;
         case Schema::RegistryEntry: return embedded::registry_entry;
+        case Schema::RegistryEntry11: return embedded::registry_entry_1_1;
         case Schema::Result: return embedded::result;
     }
     return {};

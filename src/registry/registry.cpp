@@ -1,16 +1,14 @@
 #include "registry/registry.h"
 
-#include "protocol/json_reader.h"
 #include "protocol/schema.h"
+#include "registry/files.h"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <map>
-#include <sstream>
 #include <stdexcept>
 
 namespace einfer::registry {
@@ -19,57 +17,14 @@ namespace {
 namespace json = boost::json;
 namespace fs = std::filesystem;
 
-constexpr std::uintmax_t max_entry_bytes = 16u << 20;
 constexpr double default_input_bound = 16;
 constexpr double default_tolerance = 0.001;
 
-boost::system::result<std::string, Fault> read_file(const fs::path& path) {
-    const std::string name = path.filename();
-    std::error_code ec;
-    const std::uintmax_t size = fs::file_size(path, ec);
-    if (ec) return Fault{name, "schema", "", "the file cannot be read"};
-    if (size > max_entry_bytes) return Fault{name, "schema", "", "the file is larger than 16 MiB"};
-    std::ifstream stream(path, std::ios::binary);
-    std::ostringstream text;
-    text << stream.rdbuf();
-    if (!stream || text.str().size() != size) return Fault{name, "schema", "", "the file cannot be read"};
-    return {boost::system::in_place_value, std::move(text).str()};
-}
-
-std::string detail(const Error& error, std::string_view key) {
-    for (const auto& [name, value] : error.details)
-        if (name == key) return value;
-    return "";
-}
-
-}  // namespace
-
-std::string Fault::to_string() const {
-    std::string text = file.empty() ? category + " fault" : file + ": " + category + " fault";
-    if (!field.empty()) text += " at " + field;
-    return text + ": " + reason;
-}
-
-void throw_exception_from_error(const Fault& fault, const boost::source_location&) {
-    throw std::runtime_error(fault.to_string());
-}
-
-boost::system::result<Model, Fault> parse_entry(std::string_view text, const std::string& file, const Prove& prove) {
-    protocol::JsonLimits limits;
-    limits.max_string_bytes = 16 * 1024;
-    const Result<json::value> document = protocol::parse_json(text, limits);
-    if (!document) {
-        const std::string byte = detail(document.error(), "byte");
-        return Fault{file, "schema", "", document.error().message + (byte.empty() ? "" : " (byte " + byte + ")")};
-    }
-    if (const auto checked = protocol::check_schema(protocol::Schema::RegistryEntry, *document); !checked) {
-        const std::string field = detail(checked.error(), "pointer"), where = '"' + field + "\" ";
-        std::string reason = checked.error().message;
-        if (reason.starts_with(where)) reason.erase(0, where.size());
-        return Fault{file, "schema", field, reason};
-    }
-
-    const json::object& object = document->get_object();
+boost::system::result<Model, Fault> parse_columns_entry(const json::value& document, const std::string& file,
+                                                        const Prove& prove) {
+    if (const auto checked = protocol::check_schema(protocol::Schema::RegistryEntry, document); !checked)
+        return schema_fault(file, checked.error());
+    const json::object& object = document.get_object();
     if (object.at("he_scheme").get_string() != "CKKS")
         return Fault{file, "semantic", "/he_scheme", "only CKKS is supported"};
     Model model;
@@ -88,7 +43,11 @@ boost::system::result<Model, Fault> parse_entry(std::string_view text, const std
                          [](double bound) { return std::isfinite(bound); }))
             return Fault{file, "semantic", "/input_bounds", "must be finite"};
     }
-    if (const json::value* names = object.if_contains("feature_names"); names && names->get_array().size() != features)
+    for (const auto& [member, texts] :
+         {std::pair("feature_names", &model.feature_names), {"class_names", &model.class_names}})
+        if (const json::value* names = object.if_contains(member))
+            for (const json::value& name : names->get_array()) texts->emplace_back(name.get_string());
+    if (!model.feature_names.empty() && model.feature_names.size() != features)
         return Fault{file, "semantic", "/feature_names", "needs one name a feature"};
     model.tolerance = default_tolerance;
     if (const json::value* tolerance = object.if_contains("tolerance"))
@@ -96,6 +55,37 @@ boost::system::result<Model, Fault> parse_entry(std::string_view text, const std
 
     if (const auto fault = prove(model)) return Fault{file, "semantic", fault->field, fault->reason};
     return model;
+}
+
+/// Every (model_id, version) once, whatever its form.
+class Names {
+public:
+    std::optional<Fault> add(const std::string& id, const std::string& version, const std::string& file) {
+        const auto [known, added] = files_.emplace(std::pair(id, version), file);
+        if (added) return std::nullopt;
+        return Fault{file, "semantic", "/model_id", id + ' ' + version + " is already defined by " + known->second};
+    }
+
+private:
+    std::map<std::pair<std::string, std::string>, std::string> files_;
+};
+
+}  // namespace
+
+std::string Fault::to_string() const {
+    std::string text = file.empty() ? category + " fault" : file + ": " + category + " fault";
+    if (!field.empty()) text += " at " + field;
+    return text + ": " + reason;
+}
+
+void throw_exception_from_error(const Fault& fault, const boost::source_location&) {
+    throw std::runtime_error(fault.to_string());
+}
+
+boost::system::result<Model, Fault> parse_entry(std::string_view text, const std::string& file, const Prove& prove) {
+    const auto document = parse_document(text, file);
+    if (!document) return document.error();
+    return parse_columns_entry(*document, file, prove);
 }
 
 LoadResult load(const fs::path& directory, const Prove& prove) {
@@ -107,22 +97,31 @@ LoadResult load(const fs::path& directory, const Prove& prove) {
     if (files.empty()) return Fault{"", "semantic", "", "the models directory holds no *.json file"};
     std::sort(files.begin(), files.end());
 
-    std::map<std::pair<std::string, std::string>, std::pair<Model, std::string>> models;
+    Models models;
+    Names names;
     for (const fs::path& path : files) {
-        const std::string name = path.filename();
-        const auto text = read_file(path);
-        if (!text) return text.error();
-        auto model = parse_entry(*text, name, prove);
-        if (!model) return model.error();
-        const std::pair key(model->description.model_id, model->description.version);
-        if (const auto twin = models.find(key); twin != models.end())
-            return Fault{name, "semantic", "/model_id",
-                         key.first + " " + key.second + " is already defined by " + twin->second.second};
-        models.emplace(key, std::pair(*std::move(model), name));
+        const std::string file = path.filename();
+        const auto document = read_document(path);
+        if (!document) return document.error();
+        if (const json::object* object = document->if_object(); object != nullptr && is_network_entry(*object)) {
+            auto model = parse_network_entry(*document, file, directory);
+            if (!model) return model.error();
+            if (auto twin = names.add(model->model_id, model->version, file)) return *std::move(twin);
+            models.networks.push_back(*std::move(model));
+        } else {
+            auto model = parse_columns_entry(*document, file, prove);
+            if (!model) return model.error();
+            const protocol::ModelDescription& description = model->description;
+            if (auto twin = names.add(description.model_id, description.version, file)) return *std::move(twin);
+            models.columns.push_back(*std::move(model));
+        }
     }
-    std::vector<Model> sorted;
-    for (auto& [key, value] : models) sorted.push_back(std::move(value.first));
-    return sorted;
+    std::ranges::sort(models.columns, {}, [](const Model& model) {
+        return std::pair(model.description.model_id, model.description.version);
+    });
+    std::ranges::sort(models.networks, {},
+                      [](const NetworkModel& model) { return std::pair(model.model_id, model.version); });
+    return models;
 }
 
 }  // namespace einfer::registry

@@ -3,6 +3,8 @@
 
 #include "base/error.h"
 #include "protocol/model.h"
+#include "registry/fault.h"
+#include "registry/network_entry.h"
 
 #include <filesystem>
 #include <functional>
@@ -12,34 +14,28 @@
 
 namespace einfer::registry {
 
-/// One registry entry: the public description and what the server keeps to itself.
+/// A registry entry of v1.0: the public description and what the server keeps to itself.
 struct Model {
     protocol::ModelDescription description;
     std::vector<double> input_bounds;  ///< one a feature: largest absolute value planned for
     double tolerance = 0;              ///< largest absolute error of an answer that the owner accepts
-};
-
-/// Why a start stops.
-struct Fault {
-    std::string file;      ///< name inside the directory; empty: the directory itself
-    std::string category;  ///< "schema" or "semantic"
-    std::string field;     ///< JSON pointer, or empty
-    std::string reason;
-
-    /// "models/x.json: semantic fault at /parameters/weights: …"
-    [[nodiscard]] std::string to_string() const;
+    std::vector<std::string> feature_names{}, class_names{};
 };
 
 /// Proves that a model can be executed. The layer that owns the planner supplies it.
 using Prove = std::function<std::optional<protocol::ModelFault>(const Model&)>;
 
-using LoadResult = boost::system::result<std::vector<Model>, Fault>;
-[[noreturn]] void throw_exception_from_error(const Fault& fault, const boost::source_location&);
+/// All models, each kind sorted by (model_id, version).
+struct Models {
+    std::vector<Model> columns;          ///< those of v1.0
+    std::vector<NetworkModel> networks;  ///< those of v1.1
+};
+using LoadResult = boost::system::result<Models, Fault>;
 
-/// Every *.json of `directory` (not its folders), sorted by (model_id, version). All or nothing.
+/// Every *.json of `directory` (not its folders). All or nothing.
 [[nodiscard]] LoadResult load(const std::filesystem::path& directory, const Prove& prove);
 
-/// One entry from its text; `file` is for messages.
+/// One v1.0 entry from its text; `file` is for messages.
 [[nodiscard]] boost::system::result<Model, Fault> parse_entry(std::string_view text, const std::string& file,
                                                               const Prove& prove);
 

@@ -13,40 +13,19 @@ constexpr std::size_t input_envelope_bytes =
     256;  // {"encoding":…,"payload":…} around one payload, white space included
 constexpr std::size_t plain_number_bytes = 32;  // a JSON number with its separator
 
-inference::PolynomialModel planner_view(const registry::Model& model) {
-    const protocol::ModelDescription& description = model.description;
-    return {
-        .poly_modulus_degree = description.encryption.poly_modulus_degree,
-        .coeff_modulus_bits = description.encryption.coeff_modulus_bits,
-        .scale = description.encryption.scale,
-        .max_multiplicative_depth = description.encryption.max_multiplicative_depth,
-        .weights = description.weights,
-        .bias = description.bias,
-        .coefficients = description.coefficients,
-        .input_bounds = model.input_bounds,
-        .tolerance = model.tolerance,
-    };
-}
-
-std::optional<protocol::ModelFault> prove(const registry::Model& model) {
-    const auto plan = inference::make_plan(planner_view(model));
-    if (plan) return std::nullopt;
-    protocol::ModelFault fault;
-    for (const auto& [key, value] : plan.error().details) (key == "field" ? fault.field : fault.reason) = value;
-    return fault;
-}
-
-RequestLimits widen(RequestLimits limits, const protocol::ModelDescription& model) {
-    const std::size_t degree = model.encryption.poly_modulus_degree;
-    const std::size_t primes = model.encryption.coeff_modulus_bits.size() - 1;
+RequestLimits widen(RequestLimits limits, const protocol::ModelView& model) {
+    const std::size_t degree = model.poly_modulus_degree, primes = model.data_primes();
     const std::size_t ciphertext = wire::max_serialized_size(2, degree, primes);
     const std::size_t payload = protocol::encoded_size(protocol::Encoding::Hex, ciphertext) + input_envelope_bytes;
     limits.max_ciphertext_bytes = std::max(limits.max_ciphertext_bytes, ciphertext);
     limits.max_ciphertext_words = std::max(limits.max_ciphertext_words, 2 * degree * primes);
-    limits.max_body_bytes = std::max(limits.max_body_bytes, envelope_bytes + model.input_dimension * payload);
+    limits.max_body_bytes = std::max(limits.max_body_bytes, envelope_bytes + model.input_ciphertexts() * payload);
     limits.max_plain_body_bytes =
         std::max(limits.max_plain_body_bytes,
                  envelope_bytes + model.max_batch_size * (model.input_dimension * plain_number_bytes + 2));
+    limits.max_keys_body_bytes =
+        std::max(limits.max_keys_body_bytes,
+                 envelope_bytes + protocol::encoded_size(protocol::Encoding::Hex, max_key_upload(model)));
     return limits;
 }
 
@@ -54,7 +33,7 @@ void expect(std::vector<wire::Level>& levels, const ServedModel& model) {
     const he::Context& context = *model.context;
     const std::size_t primes = context.data_prime_count();
     const wire::Level level{context.parms_id(primes), context.poly_modulus_degree(), context.level_primes(primes),
-                            model.plan.input_primes};
+                            model.executable->kept_primes()};
     const auto known = std::ranges::find(levels, level.parms_id, &wire::Level::parms_id);
     if (known == levels.end())
         levels.push_back(level);
@@ -65,17 +44,33 @@ void expect(std::vector<wire::Level>& levels, const ServedModel& model) {
 }  // namespace
 
 boost::system::result<std::unique_ptr<Catalog>, registry::Fault> Catalog::load(const std::filesystem::path& directory) {
-    auto loaded = registry::load(directory, prove);
+    auto loaded = registry::load(directory, prove_columns);
     if (!loaded) return loaded.error();
     std::unique_ptr<Catalog> catalog(new Catalog);
-    for (registry::Model& model : *loaded) {
-        auto served = std::make_unique<ServedModel>();
-        served->plan = *inference::make_plan(planner_view(model));
-        served->model = std::move(model);
-        catalog->limits_ = widen(catalog->limits_, served->description());
-        catalog->models_.push_back(std::move(served));
-    }
+    for (registry::Model& model : loaded->columns) catalog->add(make_columns_executable(std::move(model)));
+    for (registry::NetworkModel& model : loaded->networks)
+        catalog->add(std::holds_alternative<LinearPacking>(model.plan) ? make_linear_executable(std::move(model))
+                                                                       : make_slots_executable(std::move(model)));
+    catalog->sort();
     return catalog;
+}
+
+std::unique_ptr<Catalog> Catalog::of(std::vector<DescribedExecutable> models) {
+    std::unique_ptr<Catalog> catalog(new Catalog);
+    for (DescribedExecutable& model : models) catalog->add(std::move(model));
+    catalog->sort();
+    return catalog;
+}
+
+void Catalog::add(DescribedExecutable model) {
+    limits_ = widen(limits_, model.view);
+    models_.push_back(
+        std::make_unique<ServedModel>(std::move(model.view), std::move(model.executable), std::nullopt, nullptr));
+}
+
+void Catalog::sort() {
+    std::ranges::sort(models_, {},
+                      [](const auto& served) { return std::pair(served->view.model_id, served->view.version); });
 }
 
 Result<void> Catalog::make_contexts(he::EvaluatorKind kind) {
@@ -86,11 +81,10 @@ Result<void> Catalog::make_contexts(he::EvaluatorKind kind) {
     };
     std::map<std::pair<std::size_t, std::vector<int>>, Made> made;
     for (const auto& served : models_) {
-        const protocol::EncryptionParameters& encryption = served->description().encryption;
-        const std::pair key(encryption.poly_modulus_degree, encryption.coeff_modulus_bits);
+        const std::pair key(served->view.poly_modulus_degree, served->view.coeff_modulus_bits);
         auto found = made.find(key);
         if (found == made.end()) {
-            const auto context = he::Context::create({encryption.poly_modulus_degree, encryption.coeff_modulus_bits});
+            const auto context = he::Context::create({key.first, key.second});
             if (!context) return context.error();
             auto evaluator = he::make_evaluator(kind, *context);
             if (!evaluator) return evaluator.error();
@@ -98,6 +92,8 @@ Result<void> Catalog::make_contexts(he::EvaluatorKind kind) {
         }
         served->context = found->second.context;
         served->evaluator = found->second.evaluator;
+        if (served->view.keys.any()) served->key_needs.emplace(served->view.keys, *served->context);
+        if (const auto prepared = served->executable->prepare(*served->context); !prepared) return prepared.error();
     }
     for (const auto& served : models_) expect(input_levels_, *served);
     ready_.store(true, std::memory_order_release);
@@ -106,7 +102,7 @@ Result<void> Catalog::make_contexts(he::EvaluatorKind kind) {
 
 Result<const ServedModel*> Catalog::find(std::string_view model_id, std::string_view version) const {
     for (const auto& served : models_)
-        if (served->description().model_id == model_id && served->description().version == version) return served.get();
+        if (served->view.model_id == model_id && served->view.version == version) return served.get();
     return Error{ErrorCode::UnknownModel, "no such model and version; GET /models lists them"};
 }
 

@@ -4,8 +4,10 @@
 #include "base/error.h"
 #include "he/context.h"
 #include "he/evaluator.h"
-#include "inference/plan.h"
+#include "protocol/model_view.h"
 #include "registry/registry.h"
+#include "server/executable.h"
+#include "server/key_needs.h"
 #include "wire/ciphertext.h"
 
 #include <atomic>
@@ -21,13 +23,11 @@ namespace einfer::server {
 
 /// One model ready to be asked. Immutable once Catalog::ready().
 struct ServedModel {
-    registry::Model model;
-    inference::Plan plan;
+    protocol::ModelView view;
+    std::unique_ptr<Executable> executable;
     std::optional<he::Context> context;              ///< set by Catalog::make_contexts()
     std::shared_ptr<const he::Evaluator> evaluator;  ///< likewise
-
-    [[nodiscard]] const protocol::ModelDescription& description() const { return model.description; }
-    [[nodiscard]] double scale() const { return model.description.encryption.scale; }
+    std::optional<KeyNeeds> key_needs{};             ///< likewise, of a model that needs evaluation keys
 };
 
 /// Limits of a request that follow from the largest model.
@@ -36,6 +36,7 @@ struct RequestLimits {
     std::size_t max_ciphertext_words = 0;
     std::size_t max_body_bytes = 0;        ///< of POST /infer
     std::size_t max_plain_body_bytes = 0;  ///< of POST /infer/plain
+    std::size_t max_keys_body_bytes = 0;   ///< of POST /keys
 };
 
 class Catalog {
@@ -43,6 +44,9 @@ public:
     /// Loads and proves every model; nothing of SEAL is touched yet.
     static boost::system::result<std::unique_ptr<Catalog>, registry::Fault> load(
         const std::filesystem::path& directory);
+
+    /// Of models that somebody else has proved: for tests.
+    static std::unique_ptr<Catalog> of(std::vector<DescribedExecutable> models);
 
     /// Makes the contexts (tens of milliseconds a parameter set); afterwards ready() is true. Call once.
     Result<void> make_contexts(he::EvaluatorKind kind);
@@ -58,6 +62,8 @@ public:
 
 private:
     Catalog() = default;
+    void add(DescribedExecutable model);
+    void sort();
     std::vector<std::unique_ptr<ServedModel>> models_;
     RequestLimits limits_;
     std::vector<wire::Level> input_levels_;

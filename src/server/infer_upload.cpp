@@ -18,7 +18,7 @@ std::size_t largest_ciphertext(const ServedModel& model) {
 
 }  // namespace
 
-InferUpload::InferUpload(const Catalog& catalog, MemoryBudget& budget)
+InferUpload::InferUpload(const Catalog& catalog, MemoryBudget& budget, std::uint64_t binary_header_bytes)
     : catalog_(catalog),
       limits_{.max_serialized_bytes = catalog.limits().max_ciphertext_bytes,
               .max_words = catalog.limits().max_ciphertext_words,
@@ -26,9 +26,14 @@ InferUpload::InferUpload(const Catalog& catalog, MemoryBudget& budget)
               .max_size = 2,
               .levels = catalog.input_levels(),
               .budget = &budget},
-      envelope_(budget),
-      parser_(std::in_place, catalog.limits().max_ciphertext_bytes, static_cast<protocol::PayloadSink&>(*this),
-              &budget) {}
+      envelope_(budget) {
+    const std::size_t largest = catalog.limits().max_ciphertext_bytes;
+    protocol::PayloadSink& sink = *this;
+    if (binary_header_bytes > 0)
+        parser_.emplace<protocol::BinaryRequestParser>(binary_header_bytes, largest, sink);
+    else
+        parser_.emplace<protocol::InferRequestParser>(largest, sink, &budget);
+}
 
 void InferUpload::feed(std::string_view chunk) {
     if (chunk.empty()) return;
@@ -39,10 +44,18 @@ void InferUpload::feed(std::string_view chunk) {
 }
 
 void InferUpload::parse(std::string_view chunk) {
-    if (!parser_) return;
-    parser_->feed(chunk);
-    if (envelope_.grow(parser_->envelope_memory() - envelope_.bytes())) return;
-    parser_.reset();
+    const std::size_t memory = std::visit(
+        [&]<class Parser>(Parser& parser) -> std::size_t {
+            if constexpr (std::is_same_v<Parser, std::monostate>) {
+                return 0;
+            } else {
+                parser.feed(chunk);
+                return parser.envelope_memory();
+            }
+        },
+        parser_);
+    if (parser_.index() == 0 || envelope_.grow(memory - envelope_.bytes())) return;
+    parser_.emplace<std::monostate>();
     input_.reset();
     inputs_.clear();
     envelope_.release();
@@ -81,7 +94,7 @@ Result<std::vector<wire::Ciphertext>> InferUpload::take_ciphertexts(const Served
         .key_parms_id = context.key_parms_id(),
         .poly_modulus_degree = context.poly_modulus_degree(),
         .primes = context.level_primes(context.data_prime_count()),
-        .scale = model.scale(),
+        .scale = model.view.scale,
     };
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
         if (!inputs_[i]) return at_input(inputs_[i].error(), i);
@@ -106,25 +119,40 @@ Result<jobs::Submission> InferUpload::finish(std::string tenant) {
     return verdict;
 }
 
+Result<protocol::InferRequest> InferUpload::finish_parser() {
+    return std::visit(
+        []<class Parser>(Parser& parser) -> Result<protocol::InferRequest> {
+            if constexpr (std::is_same_v<Parser, std::monostate>)
+                return Error{ErrorCode::Overloaded, "the server's memory budget is used up; try again later"};
+            else
+                return parser.finish();
+        },
+        parser_);
+}
+
 Result<jobs::Submission> InferUpload::judge(std::string tenant) {
-    const Error no_memory{ErrorCode::Overloaded, "the server's memory budget is used up; try again later"};
-    if (!parser_) return no_memory;
-    const auto request = parser_->finish();
+    const auto request = finish_parser();
     envelope_.release();
     if (!request) return request.error();
     const auto found = catalog_.find(request->model_id, request->version);
     if (!found) return found.error();
     const ServedModel& model = **found;
-    const std::size_t max_batch_size = model.description().max_batch_size;
+    const std::size_t max_batch_size = model.view.max_batch_size;
     if (request->batch_size > max_batch_size)
         return Error{ErrorCode::BatchTooLarge,
                      "batch_size is above the model's max_batch_size",
                      {{"max_batch_size", std::to_string(max_batch_size)}}};
-    if (request->payloads.size() != model.description().input_dimension)
+    const std::size_t expected = model.view.input_ciphertexts();
+    if (request->payloads.size() != expected)
         return Error{ErrorCode::WrongInputCount,
-                     "the model takes one ciphertext a feature",
-                     {{"expected", std::to_string(model.description().input_dimension)},
-                      {"received", std::to_string(request->payloads.size())}}};
+                     model.view.v1_0 ? "the model takes one ciphertext a feature"
+                                     : "the model takes another number of ciphertexts: see packing in GET /models",
+                     {{"expected", std::to_string(expected)}, {"received", std::to_string(request->payloads.size())}}};
+    if (request->result_format == protocol::ResultFormat::Compact && !model.view.compact_results)
+        return Error{ErrorCode::SchemaViolation,
+                     "the model has no such result_format",
+                     {{"pointer", "/result_format"}, {"rule", "enum"}}};
+    if (request->payloads_fault) return *request->payloads_fault;
     const std::size_t largest = largest_ciphertext(model);
     for (std::size_t i = 0; i < request->payloads.size(); ++i) {
         if (request->payloads[i].fault) return at_input(*request->payloads[i].fault, i);
@@ -137,7 +165,7 @@ Result<jobs::Submission> InferUpload::judge(std::string tenant) {
     // The packed form is not taken from the budget: it counts for the queue's bound as soon as this returns, and only
     // as many requests are here at a time as there are I/O threads. Of requests that fill the budget together, each
     // would hold what the others need for it.
-    row_capacity_ = model.context->poly_modulus_degree() / 2;
+    row_capacity_ = model.executable->rows_told(request->batch_size);
     jobs::Submission submission;
     submission.id = random_id();
     submission.tenant = std::move(tenant);
@@ -147,11 +175,12 @@ Result<jobs::Submission> InferUpload::judge(std::string tenant) {
     submission.encoding = protocol::name(request->encoding);
     submission.request_digest = digest_.hex_digest();
     submission.batch_size = request->batch_size;
+    submission.evaluation_key_id = request->evaluation_key_id;
+    submission.result_format = protocol::name(request->result_format);
     submission.seal_minor = ciphertexts->front().seal_minor;
     submission.inputs =
-        std::make_shared<const jobs::Bytes>(inference::pack_inputs(*ciphertexts, model.plan.input_primes));
-    submission.result_bytes =
-        wire::serialized_size(model.plan.result_size, model.context->poly_modulus_degree(), model.plan.result_primes);
+        std::make_shared<const jobs::Bytes>(inference::pack_inputs(*ciphertexts, model.executable->kept_primes()));
+    submission.result_bytes = model.executable->result_bytes(request->batch_size, request->result_format);
     return submission;
 }
 

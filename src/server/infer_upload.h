@@ -5,6 +5,7 @@
 #include "base/memory_budget.h"
 #include "base/sha256.h"
 #include "jobs/job.h"
+#include "protocol/binary_request.h"
 #include "protocol/infer_request.h"
 #include "server/catalog.h"
 #include "wire/ciphertext.h"
@@ -13,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 namespace einfer::server {
@@ -20,7 +22,8 @@ namespace einfer::server {
 class InferUpload final : private protocol::PayloadSink {
 public:
     /// The catalog must be ready. All that the request takes while it arrives is taken from `budget`.
-    InferUpload(const Catalog& catalog, MemoryBudget& budget);
+    /// `binary_header_bytes`: of the JSON header of a binary body; 0: the body is JSON.
+    InferUpload(const Catalog& catalog, MemoryBudget& budget, std::uint64_t binary_header_bytes = 0);
 
     void feed(std::string_view chunk);
 
@@ -39,6 +42,7 @@ private:
     using Time = std::chrono::steady_clock::time_point;
 
     void parse(std::string_view chunk);
+    [[nodiscard]] Result<protocol::InferRequest> finish_parser();
     [[nodiscard]] Result<jobs::Submission> judge(std::string tenant);
     void begin_input() override;
     void input_bytes(std::span<const std::uint8_t> bytes) override;
@@ -56,7 +60,8 @@ private:
     std::chrono::nanoseconds validating_{0};
     Sha256 digest_;  // over the bytes of all inputs in order
     Reservation envelope_;
-    std::optional<protocol::InferRequestParser> parser_;  // none when there was no memory for more
+    /// None when there was no memory for more.
+    std::variant<std::monostate, protocol::InferRequestParser, protocol::BinaryRequestParser> parser_;
 };
 
 }  // namespace einfer::server

@@ -1,14 +1,13 @@
 #include "server/inference_service.h"
 
 #include "he/helpers.h"
-#include "inference/circuit.h"
-#include "inference/clear_evaluator.h"
 #include "inference/packed_inputs.h"
 #include "kernels/kernels.h"
 #include "protocol/messages.h"
 #include "server/log.h"
 #include "wire/encryption_parameters.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace einfer::server {
@@ -19,32 +18,35 @@ Error context_unavailable() {
 }
 
 /// Inputs in, result bytes out; the request's SEAL version on them.
-Result<jobs::Outcome> compute(const ServedModel& model, std::uint8_t seal_minor, const jobs::Bytes& packed) {
+Result<jobs::Outcome> compute(const ServedModel& model, const jobs::Submission& request, const jobs::Bytes& packed,
+                              const he::EvaluationKeys* keys) {
     const he::Helpers::Evaluation under_way;
     const auto begun = std::chrono::steady_clock::now();
-    const he::Context& context = *model.context;
-    const auto inputs = inference::unpack_inputs(packed, context, model.plan.input_primes, model.scale());
+    const auto inputs =
+        inference::unpack_inputs(packed, *model.context, model.executable->kept_primes(), model.view.scale);
     if (!inputs) return inputs.error();
-    const auto result =
-        inference::run(model.plan, *model.evaluator, std::span<const he::CiphertextView>(inputs->views));
-    if (!result) return result.error();
-    if (result->prime_count != model.plan.result_primes || result->size != model.plan.result_size)
-        return Error{ErrorCode::Internal, "the evaluation did not follow its plan"};
-    const auto evaluated = std::chrono::steady_clock::now();
-    jobs::Outcome outcome;
-    outcome.result = wire::write_ciphertext({
-        .seal_minor = seal_minor,
-        .parms_id = context.parms_id(result->prime_count),
-        .size = result->size,
-        .poly_modulus_degree = context.poly_modulus_degree(),
-        .coeff_modulus_size = result->prime_count,
-        .scale = result->scale,
-        .words = result->words,
+    auto result = model.executable->run({
+        .evaluator = *model.evaluator,
+        .inputs = inputs->views,
+        .rows = request.batch_size,
+        .seal_minor = request.seal_minor,
+        .format = request.result_format == protocol::name(protocol::ResultFormat::Compact)
+                      ? protocol::ResultFormat::Compact
+                      : protocol::ResultFormat::Seal,
+        .keys = keys,
     });
-    outcome.error_bound = model.plan.error_bound;
-    outcome.evaluate = evaluated - begun;
-    outcome.serialise = std::chrono::steady_clock::now() - evaluated;
+    if (!result) return result.error();
+    jobs::Outcome outcome;
+    outcome.result = *std::move(result);
+    outcome.error_bound = model.view.error_bound;
+    outcome.evaluate = std::chrono::steady_clock::now() - begun;
     return outcome;
+}
+
+protocol::Encoding encoding_of(const jobs::Submission& submission) {
+    constexpr auto binary = protocol::Encoding::Binary;
+    if (submission.encoding == protocol::name(binary)) return binary;
+    return protocol::encoding_from(submission.encoding).value_or(protocol::Encoding::Hex);
 }
 
 protocol::JobMessage message_of(const jobs::Job& job) {
@@ -62,7 +64,7 @@ protocol::JobMessage message_of(const jobs::Job& job) {
     message.result = protocol::ResultMessage{
         .model_id = job.submission.model_id,
         .version = job.submission.model_version,
-        .encoding = protocol::encoding_from(job.submission.encoding).value_or(protocol::Encoding::Hex),
+        .encoding = encoding_of(job.submission),
         .requested_batch_size = job.submission.batch_size,
         .processed_batch_size = job.submission.batch_size,
         .batch_truncated = false,
@@ -83,9 +85,15 @@ std::string entity_tag(std::string_view body) {
 InferenceService::InferenceService(std::unique_ptr<Catalog> catalog, ServiceOptions options)
     : catalog_(std::move(catalog)), options_(std::move(options)), memory_(options_.memory_budget) {
     std::vector<protocol::ModelDescription> descriptions;
-    for (const auto& served : catalog_->models()) descriptions.push_back(served->description());
+    std::vector<protocol::ModelView> views;
+    for (const auto& served : catalog_->models()) {
+        views.push_back(served->view);
+        if (served->view.v1_0) descriptions.push_back(*served->view.v1_0);
+    }
     models_.body = protocol::models_body(descriptions);
     models_.etag = entity_tag(models_.body);
+    models_1_1_.body = protocol::models_1_1_body(views);
+    models_1_1_.etag = entity_tag(models_1_1_.body);
 }
 
 InferenceService::~InferenceService() { stop(); }
@@ -96,7 +104,10 @@ Result<std::unique_ptr<InferenceService>> InferenceService::create(std::unique_p
     auto store = jobs::SqliteStore::open(options.data, clock);
     if (!store)
         return Error{store.error().code, "data directory " + options.data.string() + ": " + store.error().message};
+    auto keys = KeysService::create(options.data, options.keys, options.key_cache_bytes, clock);
+    if (!keys) return Error{keys.error().code, "data directory " + options.data.string() + ": " + keys.error().message};
     std::unique_ptr<InferenceService> service(new InferenceService(std::move(catalog), std::move(options)));
+    service->keys_ = *std::move(keys);
     jobs::ServiceOptions job_options = service->options_.jobs;
     job_options.observe = [self = service.get(), observe = job_options.observe](jobs::Event event,
                                                                                 const jobs::Job& job) {
@@ -128,16 +139,17 @@ Result<void> InferenceService::readiness() const {
     return {};
 }
 
-Result<std::string> InferenceService::keys(std::uint8_t seal_minor) const {
+Result<std::string> InferenceService::keys(std::uint8_t seal_minor, protocol::ApiVersion version) const {
     if (!catalog_->ready()) return context_unavailable();
     std::vector<protocol::KeysMessage> messages;
     for (const auto& served : catalog_->models()) {
+        if (version == protocol::ApiVersion::V1_0 && !served->view.v1_0) continue;
         const he::Context& context = *served->context;
         protocol::KeysMessage message{
-            .model_id = served->description().model_id,
-            .version = served->description().version,
+            .model_id = served->view.model_id,
+            .version = served->view.version,
             .poly_modulus_degree = context.poly_modulus_degree(),
-            .scale = served->scale(),
+            .scale = served->view.scale,
             .coeff_modulus = {context.primes().begin(), context.primes().end()},
             .encryption_parameters =
                 wire::write_encryption_parameters(seal_minor, context.poly_modulus_degree(), context.primes()),
@@ -146,14 +158,19 @@ Result<std::string> InferenceService::keys(std::uint8_t seal_minor) const {
         };
         for (std::size_t primes = context.data_prime_count(); primes >= 1; --primes)
             message.data_parms_ids.push_back(wire::parms_id_hex(context.parms_id(primes)));
+        if (served->key_needs) message.evaluation_keys = served->key_needs->message();
         messages.push_back(std::move(message));
     }
-    return protocol::keys_body(messages);
+    return protocol::keys_body(messages, version);
 }
 
 Result<void> InferenceService::submit(jobs::Submission submission, std::function<void(Result<jobs::Accepted>)> done) {
+    const auto model = catalog_->find(submission.model_id, submission.model_version);
+    const bool needs_keys = model && (*model)->key_needs;
     // A weighted sum is made in a tenth of the time that its inputs take to the disk.
-    submission.evaluate_first = !options_.store_first && options_.evaluator == he::EvaluatorKind::Native;
+    submission.evaluate_first = !options_.store_first && options_.evaluator == he::EvaluatorKind::Native && !needs_keys;
+    if (needs_keys && !submission.refusal)  // a repetition is answered whatever has become of its keys
+        if (const auto usable = keys_->check(**model, submission); !usable) submission.refusal = usable.error();
     return jobs_->submit(std::move(submission), [this, done = std::move(done)](Result<jobs::Accepted> result) {
         if (!result) report_store();
         done(std::move(result));
@@ -168,7 +185,25 @@ Result<JobDocument> InferenceService::job(std::string_view id, std::string_view 
     }
     const std::span<const std::uint8_t> payload =
         found->outcome ? std::span<const std::uint8_t>(found->outcome->result) : std::span<const std::uint8_t>();
-    return JobDocument{protocol::job_body(message_of(*found), payload), jobs::is_final(found->state)};
+    JobDocument shown{.body = {}, .final = jobs::is_final(found->state)};
+    const protocol::JobMessage message = message_of(*found);
+    if (!message.result || message.result->encoding != protocol::Encoding::Binary) {
+        shown.body = protocol::job_body(message, payload);
+        return shown;
+    }
+    const std::string header = protocol::binary_job_header(message, payload.size());
+    shown.binary_header_bytes = header.size();
+    shown.body.reserve(header.size() + payload.size());
+    shown.body.append(header);
+    protocol::append_encoded(shown.body, protocol::Encoding::Binary, payload);
+    return shown;
+}
+
+Result<void> InferenceService::erase(std::string id, std::string tenant, std::function<void(Result<void>)> done) {
+    return jobs_->erase(std::move(id), std::move(tenant), [this, done = std::move(done)](Result<void> result) {
+        if (!result) report_store();
+        done(std::move(result));
+    });
 }
 
 std::shared_ptr<jobs::JobService::Wait> InferenceService::when_final(std::string_view id, std::function<void()> wake) {
@@ -181,42 +216,45 @@ Result<std::string> InferenceService::infer_plain(std::string_view body) const {
     const auto found = catalog_->find(request->model_id, request->version);
     if (!found) return found.error();
     const ServedModel& model = **found;
-    if (request->rows.size() > model.description().max_batch_size)
+    if (request->api_version == protocol::ApiVersion::V1_0 && !model.view.v1_0)
+        return Error{ErrorCode::UnknownModel, "this model is known from api_version 1.1 on"};
+    if (request->rows.size() > model.view.max_batch_size)
         return Error{ErrorCode::BatchTooLarge,
                      "more rows than the model's max_batch_size",
-                     {{"max_batch_size", std::to_string(model.description().max_batch_size)}}};
-    const std::size_t features = model.description().input_dimension;
-    std::vector<std::vector<double>> columns(features);
-    for (std::size_t row = 0; row < request->rows.size(); ++row) {
-        if (request->rows[row].size() != features)
+                     {{"max_batch_size", std::to_string(model.view.max_batch_size)}}};
+    for (std::size_t row = 0; row < request->rows.size(); ++row)
+        if (request->rows[row].size() != model.view.input_dimension)
             return Error{ErrorCode::WrongInputCount,
                          "a row has one number a feature",
-                         {{"expected", std::to_string(features)},
+                         {{"expected", std::to_string(model.view.input_dimension)},
                           {"received", std::to_string(request->rows[row].size())},
                           {"row", std::to_string(row)}}};
-        for (std::size_t feature = 0; feature < features; ++feature)
-            columns[feature].push_back(request->rows[row][feature]);
-    }
-    const auto outputs = inference::run(model.plan, inference::ClearEvaluator{},
-                                        std::span<const inference::ClearEvaluator::Value>(columns));
-    if (!outputs) return outputs.error();
-    for (std::size_t row = 0; row < outputs->size(); ++row)
-        if (!std::isfinite((*outputs)[row]))
+    const auto answers = model.executable->run_plain(request->rows);
+    if (!answers) return answers.error();
+    for (std::size_t row = 0; row < answers->size(); ++row)
+        if (!std::ranges::all_of((*answers)[row], [](double number) { return std::isfinite(number); }))
             return Error{ErrorCode::SchemaViolation,
                          "a row's answer is beyond the range of a double",
                          {{"pointer", "/inputs/" + std::to_string(row)}, {"rule", "maximum"}}};
-    return protocol::infer_plain_body(request->model_id, request->version, *outputs);
+    return protocol::infer_plain_body(request->model_id, request->version, *answers, request->api_version);
 }
 
 jobs::Outcome InferenceService::evaluate(const jobs::Job& job, const jobs::Bytes& inputs) const {
     const auto model = catalog_->find(job.submission.model_id, job.submission.model_version);
     // Without a model: a restart with other ones.
-    auto outcome = model ? compute(**model, job.submission.seal_minor, inputs)
-                         : Error{ErrorCode::Internal, "the model is no longer served"};
+    auto outcome = model ? compute(**model, job, inputs) : Error{ErrorCode::Internal, "the model is no longer served"};
     if (outcome) return *std::move(outcome);
     jobs::Outcome failed;
     failed.error = outcome.error();
     return failed;
+}
+
+Result<jobs::Outcome> InferenceService::compute(const ServedModel& model, const jobs::Job& job,
+                                                const jobs::Bytes& inputs) const {
+    if (!model.key_needs) return server::compute(model, job.submission, inputs, nullptr);
+    const auto keys = keys_->load(model, job.submission);
+    if (!keys) return keys.error();
+    return server::compute(model, job.submission, inputs, &**keys);
 }
 
 void InferenceService::measure(jobs::Event event, const jobs::Durations& spent) {
@@ -248,6 +286,7 @@ void InferenceService::report_store() {
 void InferenceService::stop() {
     begin_shutdown();
     if (jobs_) jobs_->stop();
+    if (keys_) keys_->stop();
 }
 
 }  // namespace einfer::server

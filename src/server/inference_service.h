@@ -7,6 +7,7 @@
 #include "protocol/api_version.h"
 #include "server/catalog.h"
 #include "server/infer_upload.h"
+#include "server/keys_service.h"
 #include "server/memory_shares.h"
 #include "server/phases.h"
 
@@ -26,6 +27,8 @@ struct ServiceOptions {
     he::EvaluatorKind evaluator = he::EvaluatorKind::Native;
     bool store_first = false;  ///< requests are on disk before they are evaluated, even when a worker is idle
     jobs::ServiceOptions jobs;
+    keystore::StoreOptions keys{};                       ///< evaluation keys on disk
+    std::size_t key_cache_bytes = std::size_t{2} << 30;  ///< and in memory
 };
 
 /// A text that never changes, with its strong entity tag.
@@ -34,10 +37,11 @@ struct Document {
     std::string etag;  ///< quoted
 };
 
-/// A job as shown: its JSON, and whether it can still change.
+/// A job as shown, in the form of its request: JSON, or a JSON header and raw bytes.
 struct JobDocument {
     std::string body;
-    bool final = false;
+    std::size_t binary_header_bytes = 0;  ///< 0: all of it is JSON
+    bool final = false;                   ///< it can no longer change
 };
 
 /// Thread-safe. Every method that can fail says so with an Error fit for the client.
@@ -56,20 +60,30 @@ public:
     [[nodiscard]] Result<void> readiness() const;
 
     [[nodiscard]] const Catalog& catalog() const { return *catalog_; }
+    /// Clients' evaluation keys.
+    [[nodiscard]] KeysService& evaluation_keys() { return *keys_; }
     /// The instruction set of the evaluation's kernels; "seal" when SEAL evaluates.
     [[nodiscard]] std::string_view kernels() const;
-    [[nodiscard]] const Document& models() const { return models_; }
-    /// Public material, SEAL bytes in the given minor version. CRYPTO_CONTEXT_UNAVAILABLE before prepare() is done.
-    [[nodiscard]] Result<std::string> keys(std::uint8_t seal_minor) const;
+    /// In version 1.0, the models that its clients know how to ask.
+    [[nodiscard]] const Document& models(protocol::ApiVersion version) const {
+        return version == protocol::ApiVersion::V1_0 ? models_ : models_1_1_;
+    }
+    /// Public material of the same models, SEAL bytes in the given minor version. CRYPTO_CONTEXT_UNAVAILABLE before
+    /// prepare() is done.
+    [[nodiscard]] Result<std::string> keys(std::uint8_t seal_minor, protocol::ApiVersion version) const;
 
     /// What the tenant's requests on their way in may take together.
     [[nodiscard]] std::shared_ptr<MemoryBudget> memory_of(std::string_view tenant) { return memory_.of(tenant); }
-    /// `memory` outlives the upload.
-    [[nodiscard]] InferUpload begin_upload(MemoryBudget& memory) { return InferUpload(*catalog_, memory); }
+    /// `memory` outlives the upload. `binary_header_bytes`: as InferUpload has it.
+    [[nodiscard]] InferUpload begin_upload(MemoryBudget& memory, std::uint64_t binary_header_bytes = 0) {
+        return InferUpload(*catalog_, memory, binary_header_bytes);
+    }
     /// As jobs::JobService::submit().
     Result<void> submit(jobs::Submission submission, std::function<void(Result<jobs::Accepted>)> done);
 
     [[nodiscard]] Result<JobDocument> job(std::string_view id, std::string_view tenant);
+    /// As jobs::JobService::erase().
+    Result<void> erase(std::string id, std::string tenant, std::function<void(Result<void>)> done);
     std::shared_ptr<jobs::JobService::Wait> when_final(std::string_view id, std::function<void()> wake);
 
     [[nodiscard]] bool plain_enabled() const { return options_.plain; }
@@ -94,15 +108,18 @@ public:
 private:
     InferenceService(std::unique_ptr<Catalog> catalog, ServiceOptions options);
     void measure(jobs::Event event, const jobs::Durations& spent);
+    [[nodiscard]] Result<jobs::Outcome> compute(const ServedModel& model, const jobs::Job& job,
+                                                const jobs::Bytes& inputs) const;
     [[nodiscard]] jobs::Outcome evaluate(const jobs::Job& job, const jobs::Bytes& inputs) const;
 
     std::unique_ptr<Catalog> catalog_;
     const ServiceOptions options_;
     MemoryShares memory_;
     Phases phases_;
-    Document models_;
+    Document models_, models_1_1_;
     std::atomic<bool> prepared_{false};
     std::atomic<bool> shutting_down_{false};
+    std::unique_ptr<KeysService> keys_;
     std::unique_ptr<jobs::JobService> jobs_;
     std::mutex report_mutex_;
     std::string reported_;

@@ -63,13 +63,16 @@ void read_limit(const std::string& where, const json::object& object, std::strin
 }
 
 TenantLimits limits_at(const std::string& where, const json::value& value, TenantLimits limits) {
-    const json::object& object = object_at(
-        where, value, {"requests_per_second", "burst", "rows_per_hour", "max_queued_jobs", "max_stored_bytes"});
+    const json::object& object = object_at(where, value,
+                                           {"requests_per_second", "burst", "rows_per_hour", "max_queued_jobs",
+                                            "max_stored_bytes", "max_evaluation_keys", "max_evaluation_key_bytes"});
     read_limit(where, object, "requests_per_second", limits.requests_per_second);
     read_limit(where, object, "burst", limits.burst);
     read_limit(where, object, "rows_per_hour", limits.rows_per_hour);
     read_limit(where, object, "max_queued_jobs", limits.max_queued_jobs);
     read_limit(where, object, "max_stored_bytes", limits.max_stored_bytes);
+    read_limit(where, object, "max_evaluation_keys", limits.max_evaluation_keys);
+    read_limit(where, object, "max_evaluation_key_bytes", limits.max_evaluation_key_bytes);
     return limits;
 }
 

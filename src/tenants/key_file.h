@@ -3,7 +3,8 @@
 //   {"tenants": [{"tenant": "clinic-a",
 //                 "keys": ["sha256:<64 hex digits of the key's SHA-256>", …],
 //                 "limits": {"requests_per_second": 50, "burst": 100, "rows_per_hour": 1e6,
-//                            "max_queued_jobs": 32, "max_stored_bytes": 1073741824}}]}
+//                            "max_queued_jobs": 32, "max_stored_bytes": 1073741824, "max_evaluation_keys": 8,
+//                            "max_evaluation_key_bytes": 4294967296}}]}
 //
 // `limits` and each of its members may be absent: then the server's defaults hold. Keys are random and long (256 bits),
 // so that their plain SHA-256 gives nothing away and needs no salt.

@@ -13,6 +13,8 @@ struct TenantLimits {
     double rows_per_hour = 0;  ///< rows that accepted ciphertexts can carry, whatever batch_size says
     std::size_t max_queued_jobs = 0;     ///< accepted and not yet final
     std::uint64_t max_stored_bytes = 0;  ///< inputs and results on disk
+    std::size_t max_evaluation_keys = 0;
+    std::uint64_t max_evaluation_key_bytes = 0;  ///< on disk
 };
 
 }  // namespace einfer::tenants

@@ -1,9 +1,12 @@
 // Little-endian numbers in byte buffers, without alignment or aliasing trouble.
 #pragma once
 
+#include <algorithm>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 
 namespace einfer::wire {
 
@@ -22,6 +25,15 @@ template <class T>
 std::uint8_t* store(std::uint8_t* to, const T& value) {
     std::memcpy(to, &value, sizeof value);
     return to + sizeof value;
+}
+
+/// Moves bytes into `to` from its position `filled`; both advance.
+inline void fill(std::span<std::uint8_t> to, std::size_t& filled, std::span<const std::uint8_t>& from) {
+    const std::size_t count = std::min(to.size() - filled, from.size());
+    if (count == 0) return;
+    std::memcpy(to.data() + filled, from.data(), count);
+    filled += count;
+    from = from.subspan(count);
 }
 
 }  // namespace einfer::wire

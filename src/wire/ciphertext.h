@@ -169,7 +169,12 @@ struct CiphertextView {
     return 113 + 8 * size * poly_modulus_degree * coeff_modulus_size;
 }
 
-/// Largest sane serialization of the same ciphertext: what compression may add to incompressible bytes included.
+/// Bytes of a seeded, uncompressed ciphertext of two polynomials, outer header included: 194 + 8·N·L.
+[[nodiscard]] constexpr std::size_t seeded_size(std::size_t poly_modulus_degree, std::size_t coeff_modulus_size) {
+    return 194 + 8 * poly_modulus_degree * coeff_modulus_size;
+}
+
+/// Largest sane serialization of a ciphertext: what compression may add to incompressible bytes included.
 [[nodiscard]] constexpr std::size_t max_serialized_size(std::size_t size, std::size_t poly_modulus_degree,
                                                         std::size_t coeff_modulus_size) {
     const std::size_t plain = serialized_size(size, poly_modulus_degree, coeff_modulus_size);

@@ -18,22 +18,22 @@ constexpr std::uint64_t min_poly_modulus_degree = 1024;
 constexpr std::uint64_t max_coeff_modulus_size = 64;
 constexpr std::uint64_t min_polynomials = 2;
 
-/// Moves bytes into `to` from its position `filled`; both advance.
-void fill(std::span<std::uint8_t> to, std::size_t& filled, std::span<const std::uint8_t>& from) {
-    const std::size_t count = std::min(to.size() - filled, from.size());
-    std::memcpy(to.data() + filled, from.data(), count);
-    filled += count;
-    from = from.subspan(count);
-}
-
 }  // namespace
 
-Fault secret_key_fault() {
+Fault CiphertextBody::secret_key() const {
     Fault fault = invalid(
         "this is no ciphertext but looks like a secret key or a plaintext: never send it to anyone; if it is a key, "
         "destroy it and make new keys");
     fault.is_secret_key = true;
     return fault;
+}
+
+Fault CiphertextBody::ends_early() const {
+    return invalid("the ciphertext ends early: send all bytes that Ciphertext::save writes", "size");
+}
+
+Fault CiphertextBody::too_large() const {
+    return {ErrorCode::PayloadTooLarge, "the ciphertext is longer than any that is expected here", "size"};
 }
 
 std::uint64_t CiphertextBody::max_size() const {
@@ -79,7 +79,7 @@ bool CiphertextBody::is_secret_key() const {
 }
 
 MaybeFault CiphertextBody::read_metadata() {
-    if (is_secret_key()) return secret_key_fault();
+    if (is_secret_key()) return secret_key();
 
     const std::uint8_t* const bytes = metadata_.data();
     const auto number = [bytes](std::size_t offset) { return load<std::uint64_t>(bytes + offset); };
@@ -175,6 +175,9 @@ MaybeFault CiphertextBody::read_seed() {
     return std::nullopt;
 }
 
-void CiphertextBody::wipe() { explicit_bzero(metadata_.data(), metadata_.size()); }
+void CiphertextBody::discard() {
+    explicit_bzero(metadata_.data(), metadata_.size());
+    *this = CiphertextBody(limits_);
+}
 
 }  // namespace einfer::wire

@@ -1,6 +1,7 @@
 // Push parser of a ciphertext's body: the bytes after the outer header, inflated.
 #pragma once
 
+#include "wire/body.h"
 #include "wire/ciphertext.h"
 #include "wire/ciphertext_layout.h"
 #include "wire/fault.h"
@@ -13,33 +14,24 @@
 
 namespace einfer::wire {
 
-/// A secret key was sent instead of a ciphertext.
-[[nodiscard]] Fault secret_key_fault();
-
-class CiphertextBody {
+class CiphertextBody final : public Body {
 public:
     explicit CiphertextBody(const ParserLimits& limits) : limits_(limits) {}
 
-    /// From the outer header; nested headers must agree.
-    void set_minor(std::uint8_t minor) { ciphertext_.seal_minor = minor; }
-
-    /// The body's size as declared outside of it. The metadata must come to the same, or no word is stored.
-    void set_declared_size(std::uint64_t bytes) { declared_size_ = bytes; }
-
-    /// Largest body that the limits allow.
-    [[nodiscard]] std::uint64_t max_size() const;
-
-    /// Takes the next bytes. After a fault the object is of no further use.
-    [[nodiscard]] MaybeFault consume(std::span<const std::uint8_t> bytes);
-
-    [[nodiscard]] bool has_metadata() const { return stage_ != Stage::metadata; }
-    [[nodiscard]] bool is_complete() const { return stage_ == Stage::complete; }
-
-    /// Whether the bytes so far are a secret key's (or a plaintext's) rather than a ciphertext's.
-    [[nodiscard]] bool is_secret_key() const;
-
-    /// Overwrites the metadata buffer: all that is ever stored of a secret key.
-    void wipe();
+    void set_minor(std::uint8_t minor) override { ciphertext_.seal_minor = minor; }
+    void set_declared_size(std::uint64_t bytes) override { declared_size_ = bytes; }
+    [[nodiscard]] std::uint64_t max_size() const override;
+    [[nodiscard]] MaybeFault consume(std::span<const std::uint8_t> bytes) override;
+    /// Metadata may still find the budget full.
+    [[nodiscard]] bool is_settled() const override { return stage_ != Stage::metadata; }
+    [[nodiscard]] bool is_complete() const override { return stage_ == Stage::complete; }
+    [[nodiscard]] bool is_secret_key() const override;
+    /// The metadata buffer is all that is ever stored of a secret key.
+    void discard() override;
+    [[nodiscard]] Fault secret_key() const override;
+    [[nodiscard]] Fault ends_early() const override;
+    [[nodiscard]] Fault too_large() const override;
+    [[nodiscard]] bool limit_outranks(const Fault& fault) const override { return !fault.is_secret_key; }
 
     /// Only when is_complete().
     [[nodiscard]] Ciphertext take();

@@ -2,7 +2,7 @@
 
 #include "base/hex.h"
 #include "wire/bytes.h"
-#include "wire/ciphertext_layout.h"
+#include "wire/evaluation_keys_layout.h"
 
 namespace einfer::wire {
 namespace {
@@ -10,16 +10,13 @@ namespace {
 constexpr std::uint8_t ckks = 2;
 constexpr std::size_t modulus_size = seal_header_size + 8;
 
-/// Fields of RelinKeys and GaloisKeys in front of their rows: header, parms_id, number of rows.
-constexpr std::size_t keys_prefix = seal_header_size + sizeof(ParmsId) + 8;
-
 std::uint8_t* write_modulus(std::uint8_t* to, std::uint8_t minor, std::uint64_t value) {
     return store(write_header(to, minor, modulus_size), value);
 }
 
-/// One key-switching key: a ciphertext at key level for each prime but the last.
-std::size_t key_switching_key_size(std::size_t poly_modulus_degree, std::size_t primes) {
-    return (primes - 1) * serialized_size(2, poly_modulus_degree, primes);
+/// A row for each odd element, most of them empty: 8 bytes each for the number of its entries.
+std::size_t keys_size(std::size_t rows, std::size_t entries, std::size_t entry_size) {
+    return seal_header_size + layout::keys_first_row + 8 * rows + entries * entry_size;
 }
 
 }  // namespace
@@ -41,12 +38,21 @@ std::string parms_id_hex(const ParmsId& parms_id) {
 }
 
 std::size_t relin_keys_size(std::size_t poly_modulus_degree, std::size_t primes) {
-    return keys_prefix + 8 + key_switching_key_size(poly_modulus_degree, primes);
+    return keys_size(1, primes - 1, layout::full_key_entry_size(poly_modulus_degree, primes));
 }
 
 std::size_t galois_keys_size(std::size_t poly_modulus_degree, std::size_t primes, std::size_t steps) {
-    // Every odd element has a row, most of them empty: 8 bytes each for the number of its entries.
-    return keys_prefix + 8 * poly_modulus_degree + steps * key_switching_key_size(poly_modulus_degree, primes);
+    return keys_size(poly_modulus_degree, steps * (primes - 1),
+                     layout::full_key_entry_size(poly_modulus_degree, primes));
+}
+
+std::size_t seeded_relin_keys_size(std::size_t poly_modulus_degree, std::size_t primes) {
+    return keys_size(1, primes - 1, layout::seeded_key_entry_size(poly_modulus_degree, primes));
+}
+
+std::size_t seeded_galois_keys_size(std::size_t poly_modulus_degree, std::size_t primes, std::size_t steps) {
+    return keys_size(poly_modulus_degree, steps * (primes - 1),
+                     layout::seeded_key_entry_size(poly_modulus_degree, primes));
 }
 
 }  // namespace einfer::wire

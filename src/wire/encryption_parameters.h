@@ -24,4 +24,9 @@ namespace einfer::wire {
 /// Bytes of full, uncompressed GaloisKeys holding `steps` rotations.
 [[nodiscard]] std::size_t galois_keys_size(std::size_t poly_modulus_degree, std::size_t primes, std::size_t steps);
 
+/// The same of seeded ones, as a Serializable saves them: about half.
+[[nodiscard]] std::size_t seeded_relin_keys_size(std::size_t poly_modulus_degree, std::size_t primes);
+[[nodiscard]] std::size_t seeded_galois_keys_size(std::size_t poly_modulus_degree, std::size_t primes,
+                                                  std::size_t steps);
+
 }  // namespace einfer::wire

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/memory_budget.h"
-#include "wire/ciphertext_body.h"
+#include "wire/body.h"
 #include "wire/fault.h"
 #include "wire/wiping_memory.h"
 
@@ -22,7 +22,7 @@ public:
     Inflater& operator=(const Inflater&) = delete;
 
     /// Inflates all of `input` into `body`. Bytes after the stream's end are a fault.
-    [[nodiscard]] virtual MaybeFault feed(std::span<const std::uint8_t> input, CiphertextBody& body) = 0;
+    [[nodiscard]] virtual MaybeFault feed(std::span<const std::uint8_t> input, Body& body) = 0;
 
     /// Whether the stream has ended, its checksum verified.
     [[nodiscard]] virtual bool at_end() const = 0;

@@ -28,9 +28,9 @@ HeaderBytes header_bytes(std::uint8_t minor, std::uint64_t size) {
 
 MaybeFault read_outer_header(std::span<const std::uint8_t, seal_header_size> bytes, SealHeader& header) {
     if (load<std::uint16_t>(&bytes[0]) != magic || bytes[2] != seal_header_size)
-        return invalid("the bytes are no SEAL object: send what Ciphertext::save writes, unchanged", "header");
+        return invalid("the bytes are no SEAL object: send what SEAL saves, unchanged", "header");
     if (bytes[3] != major_version || bytes[4] > max_seal_minor)
-        return invalid("the SEAL version is not supported: save the ciphertext with SEAL 4.0 to 4.4", "version");
+        return invalid("the SEAL version is not supported: save with SEAL 4.0 to 4.4", "version");
     if (bytes[5] > static_cast<std::uint8_t>(Compression::zstd))
         return invalid("the compression mode is unknown: use none, zlib or zstd", "compression");
     if (load<std::uint16_t>(&bytes[6]) != 0) return invalid("the SEAL header's reserved field is not zero", "header");

@@ -7,6 +7,18 @@ namespace {
 
 constexpr std::uint64_t top_bit = std::uint64_t{1} << 63;
 
+Fault too_large_word(WordsOf of) {
+    return invalid(of == WordsOf::key ? "a word of the keys is not below its prime"
+                                      : "a word of the ciphertext is not below its prime",
+                   "words");
+}
+
+Fault zero_row(WordsOf of) {
+    return invalid(of == WordsOf::key ? "a key is zero modulo a prime, so that it is none: make new keys"
+                                      : "the ciphertext is transparent, hiding nothing: encrypt again",
+                   "words");
+}
+
 }  // namespace
 
 void WordCheck::feed(std::span<const std::uint8_t> bytes) {
@@ -45,10 +57,8 @@ void WordCheck::take(const std::uint8_t* words, std::size_t count) {
 }
 
 void WordCheck::end_row() {
-    if (!fault_ && (below_ & top_bit) == 0)
-        fault_ = invalid("a word of the ciphertext is not below its prime", "words");
-    if (!fault_ && polynomial_ > 0 && any_ == 0)
-        fault_ = invalid("the ciphertext is transparent, hiding nothing: encrypt again", "words");
+    if (!fault_ && (below_ & top_bit) == 0) fault_ = too_large_word(of_);
+    if (!fault_ && any_ == 0 && (polynomial_ > 0 || of_ == WordsOf::key)) fault_ = zero_row(of_);
     below_ = ~std::uint64_t{0};
     any_ = 0;
     in_row_ = 0;

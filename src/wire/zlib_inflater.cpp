@@ -21,7 +21,7 @@ public:
         if (is_open_) inflateEnd(&stream_);
     }
 
-    MaybeFault feed(std::span<const std::uint8_t> input, CiphertextBody& body) override {
+    MaybeFault feed(std::span<const std::uint8_t> input, Body& body) override {
         if (!is_open_) {
             if (const MaybeFault fault = open()) return fault;
         }
@@ -53,7 +53,7 @@ private:
     }
 
     /// Inflates until the input is used up or the stream ends.
-    MaybeFault inflate_step(CiphertextBody& body) {
+    MaybeFault inflate_step(Body& body) {
         for (;;) {
             const auto room = output();
             stream_.next_out = room.data();

@@ -16,7 +16,7 @@ public:
     using Inflater::Inflater;
     ~ZstdInflater() override { ZSTD_freeDCtx(context_); }
 
-    MaybeFault feed(std::span<const std::uint8_t> input, CiphertextBody& body) override {
+    MaybeFault feed(std::span<const std::uint8_t> input, Body& body) override {
         if (context_ == nullptr) {
             if (const MaybeFault fault = header_.consume(input)) return fault;
             if (!header_.is_complete()) return std::nullopt;
@@ -29,10 +29,10 @@ public:
     bool at_end() const override { return at_end_; }
 
 private:
-    MaybeFault open(CiphertextBody& body) {
+    MaybeFault open(Body& body) {
         // Both bounds before the decompressor takes memory for its window, and before anything is inflated.
         if (header_.content_size() > body.max_size())
-            return invalid("the frame's declared content is larger than any ciphertext expected here", "compression");
+            return invalid("the frame's declared content is larger than any object expected here", "compression");
         body.set_declared_size(header_.content_size());
         // libzstd's window is no larger than the content, its input buffer no larger than a block.
         const std::uint64_t content = std::max<std::uint64_t>(header_.content_size(), ZSTD_BLOCKSIZE_MAX);
@@ -46,18 +46,18 @@ private:
     }
 
     /// Inflates until the input is used up; the frame must not end before it.
-    MaybeFault inflate_all(std::span<const std::uint8_t> bytes, CiphertextBody& body) {
+    MaybeFault inflate_all(std::span<const std::uint8_t> bytes, Body& body) {
         while (!bytes.empty()) {
-            // The metadata may say "no memory" or "a secret key", and then must say so however the input was cut.
-            const auto step = body.has_metadata() ? bytes : bytes.first(std::min(bytes.size(), blocks_.safe_step()));
+            // What the body may say still ("no memory", "a secret key") it must say however the input was cut.
+            const auto step = body.is_settled() ? bytes : bytes.first(std::min(bytes.size(), blocks_.safe_step()));
             if (const MaybeFault fault = inflate_step(step, body)) return fault;
-            if (!body.has_metadata()) blocks_.advance(step);
+            if (!body.is_settled()) blocks_.advance(step);
             bytes = bytes.subspan(step.size());
         }
         return std::nullopt;
     }
 
-    MaybeFault inflate_step(std::span<const std::uint8_t> bytes, CiphertextBody& body) {
+    MaybeFault inflate_step(std::span<const std::uint8_t> bytes, Body& body) {
         ZSTD_inBuffer input{bytes.data(), bytes.size(), 0};
         for (bool more = true; more;) {
             if (at_end_) return invalid("bytes follow the compressed data", "compression");

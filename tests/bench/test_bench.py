@@ -116,7 +116,7 @@ def test_rounding_keeps_six_digits_and_whole_numbers():
         ("S3-server", 5.01, False),
         ("S5-throughput", 300_000, True),
         ("S5-throughput", 299_999, False),
-        ("S4-linear", 3.0, None),
+        ("S6-round-trip", 3.0, None),
         ("S8-tail", None, None),
     ],
 )

@@ -22,12 +22,14 @@ EXAMPLES = ROOT / "docs" / "api" / "examples"
 OPENAPI_FILE = ROOT / "openapi.yaml"
 
 NAMES = [
-    "accepted", "error", "health", "infer_plain_request", "infer_plain_response", "infer_request", "job", "keys", "models",
-    "registry_entry", "result",
+    "accepted", "error", "health", "infer_plain_request", "infer_plain_response", "infer_plain_response_1_1",
+    "infer_request", "infer_request_binary", "job", "job_binary", "key", "keys", "keys_1_1", "keys_upload",
+    "keys_upload_binary", "models", "models_1_1", "registry_entry", "registry_entry_1_1", "result",
 ]
 ROUTES = {
-    "/health": "get", "/ready": "get", "/models": "get", "/keys": "get", "/infer": "post", "/jobs/{job_id}": "get",
-    "/infer/plain": "post", "/openapi.json": "get",
+    "/health": ["get"], "/ready": ["get"], "/models": ["get"], "/keys": ["get", "post"],
+    "/keys/{evaluation_key_id}": ["head", "delete"], "/infer": ["post"],
+    "/jobs/{job_id}": ["get", "delete"], "/infer/plain": ["post"], "/openapi.json": ["get"],
 }
 
 
@@ -129,6 +131,7 @@ OPEN_OBJECTS = {
     ("error", ("$defs", "error", "properties", "details")),
     ("result", ()),
     ("job", ("$defs", "result")),
+    ("job_binary", ("$defs", "result")),
 }
 
 
@@ -145,6 +148,25 @@ def test_job_embeds_the_result_schema():
     assert SCHEMAS["job"]["$defs"]["result"] == result
 
 
+def test_a_binary_job_has_the_result_of_another_but_for_its_bytes():
+    binary, other = copy.deepcopy(SCHEMAS["job_binary"]), copy.deepcopy(SCHEMAS["job"])
+    for schema, bytes_member in ((binary, "binary_data_size"), (other, "payload")):
+        result = schema["$defs"]["result"]
+        result["required"].remove(bytes_member)
+        del result["properties"][bytes_member], result["properties"]["encoding"]
+    assert binary["$defs"]["result"] == other["$defs"]["result"]
+    for member in ("job_id", "created_at", "started_at", "finished_at", "result"):
+        assert binary["properties"][member] == other["properties"][member]
+
+
+def test_a_binary_request_is_another_but_for_its_inputs():
+    binary, other = copy.deepcopy(SCHEMAS["infer_request_binary"]), copy.deepcopy(SCHEMAS["infer_request"])
+    for schema in (binary, other):
+        for member in ("$id", "title", "description", "$defs"):
+            del schema[member]
+    assert binary == other
+
+
 def test_job_errors_use_the_same_codes():
     assert SCHEMAS["job"]["$defs"]["error"]["properties"]["code"]["enum"] == ERROR_CODES
     assert len(set(ERROR_CODES)) == len(ERROR_CODES)
@@ -154,6 +176,11 @@ def test_encoding_faults_are_no_schema_violations():
     entry = SCHEMAS["infer_request"]["$defs"]["input"]["properties"]
     for member in ("encoding", "payload"):
         assert set(entry[member]) == {"type", "description"}
+    entry = SCHEMAS["keys_upload"]["$defs"]["keys"]["properties"]
+    assert all(set(entry[member]) == {"type", "description"} for member in ("encoding", "payload"))
+    assert set(SCHEMAS["keys_upload_binary"]["$defs"]["keys"]["properties"]["binary_data_size"]) == {"type", "description"}
+    size = SCHEMAS["infer_request_binary"]["$defs"]["input"]["properties"]["binary_data_size"]
+    assert set(size) == {"type", "description"}
 
 
 # --- Examples -------------------------------------------------------------------------------------------------------------
@@ -232,15 +259,31 @@ def with_value(instance, pointer, value):
 
 
 HEX_INPUT = {"encoding": "hex", "payload": "00"}
+KEY_NEEDS = ("models", 0, "evaluation_keys")
 LARGE_LIMITS = [
     ("models", "reference_model", ("models", 0, "parameters", "weights"), lambda n: [0.5] * n, 4096),
     ("registry_entry", "reference_model", ("parameters", "weights"), lambda n: [0.5] * n, 4096),
     ("registry_entry", "every_optional_member", ("input_bounds",), lambda n: [1] * n, 4096),
     ("registry_entry", "every_optional_member", ("feature_names",), lambda n: [f"f{i}" for i in range(n)], 4096),
     ("infer_request", "deployed_client", ("inputs",), lambda n: [HEX_INPUT] * n, 4096),
+    ("infer_request_binary", "smallest", ("inputs",), lambda n: [{"binary_data_size": 1}] * n, 4096),
     ("infer_plain_request", "two_rows", ("inputs",), lambda n: [[1]] * n, 65536),
     ("infer_plain_request", "two_rows", ("inputs",), lambda n: [[1] * n], 4096),
     ("infer_plain_response", "two_rows", ("outputs",), lambda n: [0.5] * n, 65536),
+    ("infer_plain_response_1_1", "two_rows", ("outputs",), lambda n: [[0.5]] * n, 65536),
+    ("infer_plain_response_1_1", "two_rows", ("outputs",), lambda n: [[0.5] * n], 65536),
+    ("keys_1_1", "single_prime", (*KEY_NEEDS, "galois_steps"), lambda n: list(range(n)), 4096),
+    ("keys_1_1", "single_prime", (*KEY_NEEDS, "galois_elements"), lambda n: list(range(3, n + 3)), 4096),
+    ("models_1_1", "reference_model", ("models", 0, "parameters", "weights"), lambda n: [0.5] * n, 4096),
+    *(("models_1_1", "smallest", ("models", 0, "input", bound), lambda n: [0.5] * n, 65536) for bound in ("lower", "upper")),
+    ("models_1_1", "smallest", ("models", 0, "input", "names"), lambda n: ["x"] * n, 65536),
+    ("models_1_1", "smallest", ("models", 0, "output", "class_names"), lambda n: ["x"] * n, 65536),
+    ("models_1_1", "smallest", (*KEY_NEEDS, "galois_steps"), lambda n: list(range(n)), 4096),
+    ("models_1_1", "slots", ("models", 0, "packing", "feature_of_slot"), lambda n: [[-1] * n], 16384),
+    ("models_1_1", "slots", ("models", 0, "packing", "output_slots"), lambda n: [0] * n, 16384),
+    *(("registry_entry_1_1", "linear", ("input", bound), lambda n: [0.5] * n, 65536) for bound in ("lower", "upper")),
+    ("registry_entry_1_1", "linear", ("input", "feature_names"), lambda n: ["x"] * n, 65536),
+    ("registry_entry_1_1", "linear", ("class_names",), lambda n: ["x"] * n, 65536),
 ]
 
 
@@ -277,9 +320,10 @@ def is_free(name, path):
     """Members whose content the contract leaves open."""
     if name == "error":
         return path[:2] == ("error", "details") and len(path) > 2
-    if name in ("result", "job"):
-        inner = path[1:] if name == "job" and path[0] == "result" else path if name == "result" else ()
-        return bool(inner) and inner[0] not in SCHEMAS["result"]["properties"]
+    if name in ("result", "job", "job_binary"):
+        inner = path if name == "result" else path[1:] if path[0] == "result" else ()
+        known = SCHEMAS[name]["$defs"]["result"] if name == "job_binary" else SCHEMAS["result"]
+        return bool(inner) and inner[0] not in known["properties"]
     return False
 
 
@@ -453,7 +497,7 @@ def test_registry_entries_have_the_members_of_the_view_and_some_more():
 
 
 REGISTRY_ENTRIES = [
-    *sorted((ROOT / "models").glob("*.json")),
+    *sorted(path for path in (ROOT / "models").glob("*.json") if "format" not in load(path)),
     *(EXAMPLES / "registry_entry" / "accept" / f"{stem}.json" for stem in ("reference_model", "every_optional_member")),
 ]
 
@@ -464,6 +508,13 @@ def test_a_registry_entry_without_optional_members_is_a_model(path):
     assert errors("registry_entry", entry) == []
     model = {key: entry[key] for key in SCHEMAS["registry_entry"]["required"]}
     assert errors("models", {"api_version": "1.0.0", "models": [model]}) == []
+
+
+@pytest.mark.parametrize("path", sorted(path for path in (ROOT / "models").glob("*.json") if "format" in load(path)),
+                         ids=lambda p: p.stem)
+def test_an_entry_of_v1_1_fits_its_schema(path):
+    schema = load(SCHEMA_DIR / "registry_entry_1_1.schema.json")
+    assert list(Draft202012Validator(schema).iter_errors(load(path))) == []
 
 
 # --- openapi.yaml ---------------------------------------------------------------------------------------------------------
@@ -488,7 +539,7 @@ def inlined(schema):
 
 
 def operations():
-    return [(path, method, OPENAPI["paths"][path][method]) for path, method in ROUTES.items()]
+    return [(path, method, OPENAPI["paths"][path][method]) for path, methods in ROUTES.items() for method in methods]
 
 
 OPERATIONS = [pytest.param(op, id=op["operationId"]) for _, _, op in operations()]
@@ -512,12 +563,12 @@ def example_codes(response):
 
 def test_openapi_is_valid():
     assert OPENAPI["openapi"].startswith("3.1.")
-    assert OPENAPI["info"]["version"] == "1.0.0"
+    assert OPENAPI["info"]["version"] == "1.1.0"
     validate_openapi(OPENAPI, base_uri=OPENAPI_FILE.as_uri())
 
 
-def test_openapi_has_exactly_the_routes_of_v1_0():
-    assert {path: list(item) for path, item in OPENAPI["paths"].items()} == {p: [m] for p, m in ROUTES.items()}
+def test_openapi_has_exactly_the_routes():
+    assert {path: list(item) for path, item in OPENAPI["paths"].items()} == ROUTES
 
 
 def test_openapi_references_resolve_and_all_schema_files_of_the_wire_are_used():
@@ -536,7 +587,8 @@ def test_openapi_references_resolve_and_all_schema_files_of_the_wire_are_used():
 
     walk(OPENAPI)
     files = {f"schemas/{name}.schema.json" for name in NAMES}
-    inner = {"schemas/registry_entry.schema.json", "schemas/result.schema.json"}  # not on the wire; inside job
+    files_of_the_server = {f"schemas/registry_entry{form}.schema.json" for form in ("", "_1_1")}
+    inner = {*files_of_the_server, "schemas/result.schema.json"}  # not on the wire; inside job
     assert {ref for ref in seen if not ref.startswith("#")} == files - inner
     demanded = {name for alternative in OPENAPI["security"] for name in alternative}
     assert demanded == set(OPENAPI["components"]["securitySchemes"])
@@ -565,8 +617,10 @@ def test_response_headers(operation):
         assert "X-Request-ID" in headers, status
         assert ("Retry-After" in headers) == (status in (408, 429, 503)), status
         assert ("Allow" in headers) == (status == 405), status
-        assert ("Location" in headers) == (status == 202), status
-        own = {"X-Einfer-Kernels"}  # of this server; others of the protocol need not send it
+        assert ("Location" in headers) == (status == 202 or (operation["operationId"] == "storeKeys" and status in (200, 201))), status
+        # Of this server, and others of the protocol need not send it; or of one of the media types only.
+        own = {"X-Einfer-Kernels", "Inference-Header-Content-Length"}
+        assert ("Inference-Header-Content-Length" in headers) == (BINARY in response.get("content", {})), status
         assert all(resolve(header)["required"] == (name not in own) for name, header in headers.items())
     assert parameter(operation, "X-Request-ID")
 
@@ -591,23 +645,33 @@ def test_parameters_per_route():
         "/health": set(), "/ready": set(), "/openapi.json": set(),
         "/models": {"api_version", "If-None-Match"},
         "/keys": {"api_version", "seal_minor"},
-        "/infer": {"X-Tenant-ID", "Idempotency-Key", "Prefer"},
+        "post /keys": {"X-Tenant-ID", "Inference-Header-Content-Length"},
+        "/keys/{evaluation_key_id}": {"evaluation_key_id", "X-Tenant-ID"},
+        "/infer": {"X-Tenant-ID", "Idempotency-Key", "Prefer", "Inference-Header-Content-Length"},
         "/jobs/{job_id}": {"job_id", "X-Tenant-ID", "Prefer"},
+        "delete /jobs/{job_id}": {"job_id", "X-Tenant-ID"},
         "/infer/plain": {"X-Tenant-ID"},
     }
-    for path, _, operation in operations():
+    for path, method, operation in operations():
         names = {resolve(p)["name"] for p in operation["parameters"]}
-        assert names == expected[path] | {"X-Request-ID"}, path
+        assert names == expected.get(f"{method} {path}", expected[path]) | {"X-Request-ID"}, path
+
+
+BINARY = "application/octet-stream"
+IN_BINARY = {("submitInference", "request"), ("storeKeys", "request"), ("submitInference", 200), ("getJob", 200)}
 
 
 def media(operation):
-    """Every JSON body that an operation takes or gives."""
-    if "requestBody" in operation:
-        yield "request", operation["requestBody"]["content"]["application/json"]
-    for status, response in responses(operation).items():
-        if "content" in response:
-            assert set(response["content"]) == {"application/json"}
-            yield status, response["content"]["application/json"]
+    """Every JSON document that an operation takes or gives: a body, or the header of a binary one."""
+    bodies = [("request", operation["requestBody"])] if "requestBody" in operation else []
+    bodies += [(status, response) for status, response in responses(operation).items() if "content" in response]
+    for where, body in bodies:
+        binary = (operation["operationId"], where) in IN_BINARY
+        assert set(body["content"]) == {"application/json"} | ({BINARY} if binary else set()), where
+        yield where, body["content"]["application/json"]
+        if binary:
+            assert body["content"][BINARY]["schema"] == {"type": "string", "format": "binary"}
+            yield where, body["content"][BINARY]["x-json-header"]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

@@ -42,7 +42,7 @@ def open_server(start_server: StartServer, pair_models: pathlib.Path) -> Server:
 
 
 @pytest.mark.parametrize(("target", "methods"), [
-    ("/infer", "POST"), ("/models", "GET, HEAD"), ("/jobs/" + "0" * 32, "GET, HEAD"), ("/health", "GET, HEAD"),
+    ("/infer", "POST"), ("/models", "GET, HEAD"), ("/jobs/" + "0" * 32, "GET, HEAD, DELETE"), ("/health", "GET, HEAD"),
 ])
 def test_a_preflight_is_answered(open_server: Server, target: str, methods: str) -> None:
     reply = ask(open_server, "OPTIONS", target, headers=PREFLIGHT)
@@ -50,7 +50,7 @@ def test_a_preflight_is_answered(open_server: Server, target: str, methods: str)
     assert reply.header("Access-Control-Allow-Origin") == ORIGIN
     assert reply.header("Access-Control-Allow-Methods") == methods
     allowed = (reply.header("Access-Control-Allow-Headers") or "").lower().split(", ")
-    assert {"authorization", "content-type", "idempotency-key", "prefer", "x-tenant-id"} <= set(allowed)
+    assert {"authorization", "content-type", "idempotency-key", "inference-header-content-length", "prefer", "x-tenant-id"} <= set(allowed)
     assert reply.header("Access-Control-Allow-Credentials") is None
     assert reply.header("Vary") == "Origin"
 
@@ -65,7 +65,8 @@ def test_replies_can_be_read_by_the_origins_pages_only(open_server: Server, pair
         assert [reply.status for reply in replies] == [202, 400, 404]
         for reply in replies:
             assert reply.header("Access-Control-Allow-Origin") == origin
-            assert "Location" in (reply.header("Access-Control-Expose-Headers") or "")
+            exposed = (reply.header("Access-Control-Expose-Headers") or "").split(", ")
+            assert {"Location", "Inference-Header-Content-Length"} <= set(exposed)
     for origin in ("https://evil.example.org", "null", ORIGIN + ".evil.org", ORIGIN.upper(), ""):
         reply = get(open_server, "/models", Origin=origin)
         assert cors_fields(reply.fields) == {"Vary"}

@@ -7,10 +7,12 @@ import io
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
 import pytest
+from support.http import get
 from support.models import clear_answer, holdout_rows, read_entry
 from support.server import BINARY, ROOT, Server, clean_environment
 
@@ -66,12 +68,94 @@ def test_json_lines_in_batches(server: Server):
     assert values == pytest.approx(in_clear("logistic_v1", rows), abs=1e-5)
 
 
+def as_csv(table: list[list[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows(table)
+    return text.getvalue()
+
+
+WINE = list(csv.reader((HOLDOUT / "wine_quadratic_v1.csv").read_text().splitlines()))[:6]
+WINE_NAMES = WINE[0]
+
+
+def infer_wine(server: Server, table: list[list[str]], *options: str) -> subprocess.CompletedProcess[str]:
+    return run("infer", "--model", "wine_quadratic_v1", "--input", "-", *options, server=server, stdin=as_csv(table))
+
+
+@pytest.fixture(scope="module")
+def wine_answers() -> list[float]:
+    return in_clear("wine_quadratic_v1", holdout_rows("wine_quadratic_v1")[:5])
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    pytest.param(lambda row: row, "", id="as it is"),
+    pytest.param(lambda row: [f" {field}\t" for field in row], "", id="blanks"),
+    pytest.param(lambda row: row[::-1], "standard input: the columns are taken by their names: their order is not the "
+                 "model's", id="another order"),
+    pytest.param(lambda row: ["patient" if row is WINE_NAMES else "no. 7", *row, "label" if row is WINE_NAMES else "1"],
+                 "standard input: left out, no features of the model: 'patient', 'label'", id="more columns"),
+    pytest.param(lambda row: [*row[3:], "label" if row is WINE_NAMES else "", *row[:3]],
+                 "standard input: the columns are taken by their names: their order is not the model's; left out, no "
+                 "features of the model: 'label'", id="both"),
+])
+def test_columns_are_chosen_by_a_headers_names(server: Server, wine_answers: list[float], change, said: str):
+    answer = infer_wine(server, [change(row) for row in WINE])
+    assert answer.returncode == 0, answer.stderr
+    assert predictions(answer.stdout) == pytest.approx(wine_answers, abs=1e-6)
+    assert answer.stderr == (f"einfer: {said}\n" if said else "")
+
+
+@pytest.mark.parametrize(("names", "said"), [
+    (["Alcohol", *WINE_NAMES[1:]], "line 1: the header has no column 'alcohol', a feature of the model; its column "
+     "'Alcohol' is none. Name the columns as the model does, or give --ignore-header if they are in its order"),
+    ([*WINE_NAMES[:-1], WINE_NAMES[0]], "line 1: the header has two columns 'alcohol', a feature of the model"),
+    ([*WINE_NAMES[:-1], ""], "line 1: the header has no column 'proline', a feature of the model; its column '' is none"),
+])
+def test_a_header_with_other_names_is_refused_unless_it_is_ignored(
+        server: Server, wine_answers: list[float], names: list[str], said: str):
+    refused = infer_wine(server, [names, *WINE[1:]])
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("einfer: standard input: " + said)
+    taken = infer_wine(server, [names, *WINE[1:]], "--ignore-header")
+    assert (taken.returncode, taken.stderr) == (0, "")
+    assert predictions(taken.stdout) == pytest.approx(wine_answers, abs=1e-6)
+
+
+def test_a_feature_that_is_no_number_is_found_in_its_column_of_the_file(server: Server):
+    answer = infer_wine(server, [["label", *WINE_NAMES], ["benign", *WINE[1]], ["benign", "", *WINE[2][1:]]])
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr.endswith("standard input: line 3, column 2: empty, but every feature needs a number\n")
+
+
+def test_the_held_out_files_have_the_names_of_their_models(server: Server):
+    """Or their owners could not use them as they are."""
+    named = {model["model_id"]: model["input"]["names"]
+             for model in get(server, "/models?api_version=1.1").json()["models"] if "names" in model["input"]}
+    assert {"logistic_v1", "breast_cancer_v1", "wine_quadratic_v1"} <= set(named)
+    for path in sorted(HOLDOUT.glob("*.csv")):
+        if path.stem in named:
+            assert next(csv.reader(path.read_text().splitlines())) == named[path.stem], path
+
+
 def test_models(server: Server):
     table = run("models", server=server)
     assert table.returncode == 0
     assert "breast_cancer_v1" in table.stdout
     listed = json.loads(run("models", "--json", server=server).stdout)["models"]
     assert {"logistic_v1", "breast_cancer_v1", "wine_quadratic_v1"} <= {model["model_id"] for model in listed}
+
+
+def test_models_of_v1_1_alone_are_listed(start_server, tmp_path: pathlib.Path):
+    """The frozen view of v1.0 is empty then, and the log says how many it has."""
+    registry = tmp_path / "models"
+    registry.mkdir()
+    for path in (ROOT / "models").glob("diabetes_linear*.*"):
+        shutil.copy(path, registry)
+    other = start_server("--log-format", "json", registry=registry)
+    assert get(other, "/models").json()["models"] == []
+    assert [line.split()[0] for line in run("models", server=other).stdout.splitlines()] == ["MODEL", "diabetes_linear"]
+    (listening,) = [line for line in map(json.loads, other.log_text().splitlines()) if line["event"] == "listening"]
+    assert (listening["models"], listening["models_of_v1_0"]) == (1, 0)
 
 
 def test_job(server: Server):
@@ -86,7 +170,10 @@ def test_job(server: Server):
     (("infer", "--model", "logistic_v1", "--input", "/no/such/file"), "", 2, "/no/such/file"),
     (("infer", "--model", "nobody", "--input", "-"), "1\n", 2, "logistic_v1"),
     (("infer", "--input", "-"), "1\n", 2, "--model"),
-    (("infer", "--model", "logistic_v1", "--input", "-"), "a,b\n\n0.1,0.2\n", 2, "standard input: line 3 has 2 features"),
+    (("infer", "--model", "logistic_v1", "--input", "-"), "a,b\n\n0.1,0.2\n", 2,
+     "standard input: line 1: the header has no column 'x0', a feature of the model; its column 'a' is none. Name the"),
+    (("infer", "--model", "logistic_v1", "--ignore-header", "--input", "-"), "a,b\n\n0.1,0.2\n", 2,
+     "standard input: line 3 has 2 features"),
     (("infer", "--model", "logistic_v1", "--input", "-"), "[1,1,1,1,1,1,1,1]\n\n[1,1,1,1,1,1,1,1e30]\n", 2, "line 3 has a"),
     (("infer", "--modle", "logistic_v1", "--input", "-"), "1\n", 2, "there is no option --modle"),
     (("job", "--tenat=x"), "", 2, "there is no option --tenat "),

@@ -21,7 +21,7 @@ import seal
 from support import contract
 from support.adversarial import marked
 from support.honest import GoodRequest, HonestRequest, base64_input, hex_input, to_body
-from support.http import JSON_BODY, get, post
+from support.http import JSON_BODY, ask, get, post
 from support.models import read_entry
 from support.rows import Ask, Details, Row, body, check_refused, document, small, wrong_scale, wrong_word
 from support.seal_bytes import Ciphertext, join, read_ciphertext, scale_bytes, write_ciphertext
@@ -121,7 +121,7 @@ ENVELOPE = [
     violation("api_version a number", "/api_version", "type", api_version=1.0),
     *(
         document(f"api_version {version!r}", 400, "UNSUPPORTED_API_VERSION", api_version=version)
-        for version in ("", "1", "1.1", "2.0.0", "1.0.0 ", "v1.0", "1.0.00")
+        for version in ("", "1", "1.2", "1.1.1", "2.0.0", "1.0.0 ", "1.1 ", "v1.0", "1.0.00")
     ),
     *(
         document(f"model_id {name}", 404, "UNKNOWN_MODEL", model_id=model_id)
@@ -158,7 +158,7 @@ FIELDS = [
     *(
         fields(f"Content-Type {value!r}", 415, "UNSUPPORTED_MEDIA_TYPE", {"Content-Type": value})
         for value in (
-            "", "text/plain", "application/octet-stream", "application/json5", "text/application/json",
+            "", "text/plain", "application/json5", "text/application/json",
             "application/json; charset=latin-1", "application/json; charset=utf-16", "multipart/form-data; boundary=x",
         )
     ),
@@ -180,7 +180,7 @@ FIELDS = [
     Row("route unknown", 404, "NOT_FOUND", lambda pair: Ask(pair.body, target="/infers")),
     Row("method unknown", 405, "METHOD_NOT_ALLOWED", lambda pair: Ask(pair.body, method="PUT")),
     Row("api_version unknown", 400, "UNSUPPORTED_API_VERSION",
-        lambda _: Ask(None, {}, "GET", "/models?api_version=1.1")),
+        lambda _: Ask(None, {}, "GET", "/models?api_version=1.2")),
     Row("seal_minor too large", 400, "SCHEMA_VIOLATION", lambda _: Ask(None, {}, "GET", "/keys?seal_minor=5"),
         {"pointer": "seal_minor", "rule": "maximum"}),
     Row("seal_minor negative", 400, "SCHEMA_VIOLATION", lambda _: Ask(None, {}, "GET", "/keys?seal_minor=-1"),
@@ -189,7 +189,13 @@ FIELDS = [
         Row(f"seal_minor {value!r}", 400, "SCHEMA_VIOLATION",
             functools.partial(lambda value, _: Ask(None, {}, "GET", f"/keys?seal_minor={value}"), value),
             {"pointer": "seal_minor", "rule": "type"})
-        for value in ("", "x", "1.5", "1x", "%20")
+        for value in ("", "x", "1.5", "1x", "%20", "-0", "00", "01", "+1", "%2B1", "0x1", "1&seal_minor=1", "1&seal%5Fminor=2",
+                      "9&seal_minor")
+    ),
+    *(
+        Row(f"api_version twice in the query of {path}", 400, "UNSUPPORTED_API_VERSION",
+            functools.partial(lambda path, _: Ask(None, {}, "GET", f"{path}?api_version=1.1&api_version=1.0"), path))
+        for path in ("/models", "/keys")
     ),
     Row("job unknown", 404, "UNKNOWN_JOB", lambda _: Ask(None, {}, "GET", "/jobs/" + "0" * 32)),
 ]
@@ -272,7 +278,7 @@ def plain(name: str, status: int, code: str, details: Details | None = None, **c
 
 PLAIN = [
     plain("unknown model", 404, "UNKNOWN_MODEL", model_id="pair_v2"),
-    plain("unknown api_version", 400, "UNSUPPORTED_API_VERSION", api_version="1.1"),
+    plain("unknown api_version", 400, "UNSUPPORTED_API_VERSION", api_version="1.2"),
     plain("too many rows", 400, "BATCH_TOO_LARGE", {"max_batch_size": "16"}, inputs=[[1, 2]] * 17),
     plain("short row", 400, "WRONG_INPUT_COUNT", {"expected": "2", "received": "1"}, inputs=[[1, 2], [1]]),
     plain("long row", 400, "WRONG_INPUT_COUNT", {"expected": "2", "received": "3"}, inputs=[[1, 2, 3]]),
@@ -524,8 +530,10 @@ def test_a_fault_of_the_server_is_internal_and_says_nothing(
     database.execute("PRAGMA foreign_keys = OFF")
     database.execute("DROP TABLE jobs")
     database.close()
-    contract.check_error(get(server, target), 500, "INTERNAL")
-    contract.check_error(post(server, "/infer", pair.body), 500, "INTERNAL")
+    for method, resource, body in (("GET", target, None), ("POST", "/infer", pair.body), ("DELETE", target, None)):
+        reply = ask(server, method, resource, body, JSON_BODY if body else None)
+        contract.check_error(reply, 500, "INTERNAL")
+        contract.check_reply(method, resource, reply)
     assert get(server, "/health").status == 200
     assert server.process.poll() is None
 

@@ -11,7 +11,7 @@ import pytest
 from support import contract
 from support.honest import GoodRequest, HonestRequest
 from support.http import JSON_BODY, Connection, ConnectionEnded, Reply, get, post, request_bytes
-from support.rows import MEMORY, Ask, Row, check_refused
+from support.rows import MEMORY
 from support.server import Server, wait_until
 
 StartServer = Callable[..., Server]
@@ -21,19 +21,6 @@ HEALTH = request_bytes("GET", "/health")
 
 def is_free(server: Server) -> bool:
     return not server.connections()
-
-
-# --- A body of a kind that is not offered ----------------------------------------------------------------------------------
-
-
-@pytest.mark.adversarial("encodings.binary-body")
-@pytest.mark.parametrize("length", [None, "100", "0", "1000000", "-1", "+1", "1e2", "4294967296", "18446744073709551616", ""])
-def test_binary_bodies_are_not_offered(server: Server, pair: HonestRequest, good: GoodRequest, length: str | None) -> None:
-    """Whatever the header length says, nothing looks at it."""
-    headers = {"Content-Type": "application/octet-stream"}
-    headers |= {} if length is None else {"Inference-Header-Content-Length": length}
-    row = Row("binary body", 415, "UNSUPPORTED_MEDIA_TYPE", lambda _: Ask(b""))
-    check_refused(server, good, Ask(pair.body + b"".join(pair.payloads), headers), row)
 
 
 # --- Half-closed -----------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from support import contract
 from support.honest import GoodRequest, HonestRequest
 from support.http import JSON_BODY, Connection, ConnectionEnded, Reply, ask, get, post, request_bytes
 from support.models import PAIR, SLOW, write_registry
-from support.server import Server, run_server, wait_until
+from support.server import Server, attempts, run_server, wait_until
 
 StartServer = Callable[..., Server]
 STATES = ["queued", "running", "completed"]
@@ -83,7 +83,9 @@ def test_a_job_only_moves_forward(server: Server, good: GoodRequest, pair: Hones
     assert re.fullmatch("[0-9a-f]{32}", job_id)
     assert reply.header("Location") == f"/jobs/{job_id}"
     seen: list[Any] = []
-    while not seen or seen[-1]["status"] != "completed":
+    for _ in attempts("the job is done"):
+        if seen and seen[-1]["status"] == "completed":
+            break
         seen.append(job_of(server, job_id))
     states = [STATES.index(job["status"]) for job in seen]
     assert states == sorted(states)
@@ -144,7 +146,7 @@ def test_many_wait_for_one_job(server: Server, good: GoodRequest, pair: HonestRe
 
 def stuck_jobs(server: Server, request: HonestRequest) -> tuple[list[str], Callable[[], None]]:
     """Jobs that cannot be finished, for the database is locked, and what unlocks it."""
-    while True:
+    for _ in attempts("the database is locked before all jobs are done"):
         with Volley(server, [request.body] * 8) as volley:
             volley.fire()
             jobs = accepted_by(volley.replies())
@@ -508,7 +510,7 @@ def interrupted(
 ) -> dict[str, HonestRequest]:
     """Jobs of which some were not finished when the server was."""
     jobs: dict[str, HonestRequest] = {}
-    while True:
+    for _ in attempts("it ends before all jobs are done"):
         server = start_server("--workers", "1", "--store-first", home=home)
         jobs |= twenty_jobs(server, batches)
         interrupt(server)

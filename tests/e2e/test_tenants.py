@@ -22,7 +22,10 @@ StartServer = Callable[..., Server]
 
 UNKNOWN_JOB = "/jobs/" + "0" * 32
 OPEN = ["/health", "/ready", "/openapi.json"]
-CLOSED = [("GET", "/models"), ("GET", "/keys"), ("GET", UNKNOWN_JOB), ("POST", "/infer"), ("POST", "/infer/plain")]
+UNKNOWN_KEY = "/keys/" + "0" * 64
+CLOSED = [("GET", "/models"), ("GET", "/keys"), ("GET", UNKNOWN_JOB), ("DELETE", UNKNOWN_JOB), ("POST", "/infer"),
+          ("POST", "/keys"), ("DELETE", UNKNOWN_KEY),
+          ("POST", "/infer/plain")]
 CAPACITY = 2048  # rows that a ciphertext of the small model can carry
 
 
@@ -119,8 +122,9 @@ def test_another_tenants_job_is_as_if_it_never_was(
 
 
 @pytest.mark.adversarial("tenants.foreign-job-timing")
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
 def test_another_tenants_job_takes_as_long_as_an_unknown_one(
-    guarded: Server, api_keys: dict[str, ApiKey], pair: HonestRequest
+    guarded: Server, api_keys: dict[str, ApiKey], pair: HonestRequest, method: str
 ) -> None:
     """Of a foreign and an unknown one, asked for in turn, neither is usually the slower (Mann and Whitney's statistic)."""
     job = post(guarded, "/infer", pair.body, Prefer="wait=60").json()["job_id"]
@@ -128,7 +132,7 @@ def test_another_tenants_job_takes_as_long_as_an_unknown_one(
     with Connection(guarded) as connection:
         for _ in range(400):
             for which, taken in times.items():
-                message = request_bytes("GET", f"/jobs/{which}", api_keys["bob"].header)
+                message = request_bytes(method, f"/jobs/{which}", api_keys["bob"].header)
                 start = time.perf_counter()
                 connection.send(message)
                 assert connection.read_reply().status == 404

@@ -13,7 +13,7 @@ from reliability.clients import Question, Recorder, answers, at_work, count_of, 
 from reliability.history import Get
 from reliability.mortal import MortalServer, RefusingServer
 from support.http import get
-from support.server import wait_until
+from support.server import attempts, wait_until
 
 PAGE = 16384
 FILES = ["jobs.sqlite3", "jobs.sqlite3-wal"]
@@ -34,7 +34,7 @@ def corpse(
 ) -> Corpse:
     """With jobs of every state, in the database and in its log."""
     home = tmp_path_factory.mktemp("corpse")
-    while True:
+    for _ in attempts("it dies before all jobs are done"):
         server = MortalServer(pair_models, home, "--workers", "1", "--store-first").wait_ready()
         recorder = Recorder(server)
         with at_work(crowd(recorder, questions)):

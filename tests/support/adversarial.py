@@ -106,8 +106,6 @@ Every case is a test over real sockets against the real binary, or of its files;
 After each, every server that the test used and that is still to live answers a good request rightly (one that was started
 too small to take any says that it lives), and its log has no 500 in it. A refused request leaves no job, no file and no
 memory behind. Requests are also generated: `tests/generated` makes them from the schemas and from `openapi.yaml`.
-
-Not in the list, because v1.0 does not offer them: evaluation keys, and what becomes of a job whose keys are deleted.
 """
 
 

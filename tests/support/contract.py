@@ -14,6 +14,9 @@ from jsonschema import Draft202012Validator
 from support.http import Reply
 from support.server import ROOT
 
+BINARY = "application/octet-stream"
+HEADER_LENGTH = "Inference-Header-Content-Length"
+
 provoked: set[str] = set()  # error codes that a server has sent to check_error() or check_failed_job()
 answered: set[tuple[str, int]] = set()  # operations and statuses that check_reply() has seen
 
@@ -74,7 +77,7 @@ def operation_of(method: str, target: str) -> Any:
     path = target.partition("?")[0]
     for pattern, item in openapi()["paths"].items():
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]*", pattern), path):
-            return item.get({"HEAD": "get"}.get(method, method.lower()))
+            return item.get(method.lower()) or item.get({"HEAD": "get"}.get(method, method.lower()))
     return None
 
 
@@ -87,8 +90,12 @@ def check_reply(method: str, target: str, reply: Reply) -> None:
     documented = operation["responses"].get(str(reply.status))
     assert documented is not None, f"{where} is not documented"
     headers = documented["headers"]
+    is_binary = reply.header("Content-Type") == BINARY
+    assert (reply.header(HEADER_LENGTH) is not None) == is_binary, where
     for name, header in headers.items():
         value = reply.header(name)
+        if name == HEADER_LENGTH and not is_binary:
+            continue
         assert value is not None, f"{where}: {name} is missing"
         assert Draft202012Validator(header["schema"]).is_valid(value), f"{where}: {name}: {value}"
     for name in ("Retry-After", "Allow", "Location"):
@@ -96,10 +103,12 @@ def check_reply(method: str, target: str, reply: Reply) -> None:
     if "content" not in documented:
         assert reply.body == b"" and reply.header("Content-Type") is None, where
         return
-    assert reply.header("Content-Type") == "application/json", where
-    if method != "HEAD":
-        schema = documented["content"]["application/json"]["schema"]
-        assert not list(Draft202012Validator(schema).iter_errors(reply.json())), where
+    media = documented["content"][reply.header("Content-Type")]
+    if method == "HEAD":
+        return
+    schema = (media["x-json-header"] if is_binary else media)["schema"]
+    document = reply.json_header()[0] if is_binary else reply.json()
+    assert not list(Draft202012Validator(schema).iter_errors(document)), where
 
 
 def documented_responses() -> set[tuple[str, int]]:
@@ -117,7 +126,7 @@ def logged_responses(log: str) -> set[tuple[str, int]]:
         if (method, status) == ("OPTIONS", "204"):
             continue  # a preflight of CORS, which the document leaves to that protocol
         item = openapi()["paths"].get(route, {})
-        operation = item.get({"HEAD": "get"}.get(method, method.lower()))
+        operation = item.get(method.lower()) or item.get({"HEAD": "get"}.get(method, method.lower()))
         named = [operation] if operation else list(item.values())
         found |= {(each["operationId"], int(status)) for each in named} or {(route, int(status))}
     return found

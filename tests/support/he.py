@@ -29,6 +29,12 @@ class Library(Protocol):
 
     def decrypt(self, data: bytes) -> list[float]: ...
 
+    def encrypt_complex(self, slots: Any) -> bytes:
+        """Under the secret key; `slots` are as many complex numbers as there are slots."""
+
+    def decrypt_complex(self, data: bytes) -> Any:
+        """All slots."""
+
 
 def padded(values: Values, slots: int) -> list[float]:
     return [*values, *[0.0] * (slots - len(values))]
@@ -63,9 +69,18 @@ class SealPython:
         return self.encryptor.encrypt_symmetric(self.encode(values)).to_string()
 
     def decrypt(self, data: bytes) -> list[float]:
+        return self.encoder.decode(self.decryptor.decrypt(self.load(data))).tolist()
+
+    def encrypt_complex(self, slots: Any) -> bytes:
+        return self.encryptor.encrypt_symmetric(self.encoder.encode_complex(numpy.array(slots), self.scale)).to_string()
+
+    def decrypt_complex(self, data: bytes) -> Any:
+        return numpy.array(self.encoder.decode_complex(self.decryptor.decrypt(self.load(data))))
+
+    def load(self, data: bytes) -> Any:
         ciphertext = seal.Ciphertext()
         ciphertext.load_bytes(self.context, data)
-        return self.encoder.decode(self.decryptor.decrypt(ciphertext)).tolist()
+        return ciphertext
 
 
 class TenSeal:
@@ -120,6 +135,16 @@ class TenSeal:
         plaintext = sealapi.Plaintext()
         self.decryptor.decrypt(self.load(data), plaintext)
         return self.encoder.decode_double(plaintext)
+
+    def encrypt_complex(self, slots: Any) -> bytes:
+        plaintext = sealapi.Plaintext()
+        self.encoder.encode(list(slots), self.scale, plaintext)
+        return saved(self.encryptor.encrypt_symmetric(plaintext))
+
+    def decrypt_complex(self, data: bytes) -> Any:
+        plaintext = sealapi.Plaintext()
+        self.decryptor.decrypt(self.load(data), plaintext)
+        return numpy.array(self.encoder.decode_complex(plaintext))
 
 
 def saved(sealapi_object: Any) -> bytes:

@@ -59,20 +59,31 @@ class HonestRequest:
     def body(self) -> bytes:
         return to_body(self.document())
 
+    def binary_header(self, **changes: Any) -> bytes:
+        """The JSON header of the binary form."""
+        return to_body(self.document(**{"inputs": [{"binary_data_size": len(each)} for each in self.payloads], **changes}))
+
     def body_with(self, *payloads: bytes) -> bytes:
         """With these as the first inputs."""
         return to_body(self.document(inputs=[hex_input(each) for each in [*payloads, *self.payloads[len(payloads) :]]]))
 
-    def check_result(self, result: Any) -> bytes:
-        """The answer is right: diagnostics, digest, and every row within the bound. Gives the ciphertext."""
+    def check_result(self, result: Any, binary: bytes | None = None) -> bytes:
+        """The answer is right: diagnostics, digest, and every row within the bound. Gives the ciphertext.
+
+        `binary`: the bytes behind a job in the binary form.
+        """
         assert (result["model_id"], result["version"]) == (self.model["model_id"], self.model["version"])
         batch_size = len(self.rows)
         assert result["diagnostics"] == {
             "requested_batch_size": batch_size, "processed_batch_size": batch_size, "batch_truncated": False,
         }
         assert result["request_digest"] == digest_of(self.payloads)
-        payload = bytes.fromhex(result["payload"])
-        assert payload.hex() == result["payload"]
+        if binary is None:
+            payload = bytes.fromhex(result["payload"])
+            assert payload.hex() == result["payload"]
+        else:
+            payload = binary
+            assert (result["encoding"], result["binary_data_size"]) == ("binary", len(payload)) and "payload" not in result
         answers = self.session.decrypt(payload)[:batch_size]
         for row, answer in zip(self.rows, answers, strict=True):
             assert abs(answer - clear_answer(self.model, row)) <= result["error_bound"]

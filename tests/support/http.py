@@ -12,9 +12,15 @@ import struct
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from support.server import PATIENCE, Server
+from support.server import PATIENCE, Server, attempts
 
 JSON_BODY = {"Content-Type": "application/json"}
+
+
+def binary_body(header_length: object) -> dict[str, str]:
+    """The header fields of a body that begins with so many bytes of JSON."""
+    return {"Content-Type": "application/octet-stream", "Inference-Header-Content-Length": str(header_length)}
+
 
 STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5][0-9][0-9]) ([A-Za-z -]+)")
 FIELD_LINE = re.compile(rb"([A-Za-z0-9-]+): ?([\x20-\x7e]*)")
@@ -33,6 +39,13 @@ class Reply:
 
     def json(self) -> Any:
         return json.loads(self.body)
+
+    def json_header(self) -> tuple[Any, bytes]:
+        """The two parts of a binary body."""
+        assert self.header("Content-Type") == "application/octet-stream"
+        length = int(self.header("Inference-Header-Content-Length") or "")
+        assert len(self.body) > length
+        return json.loads(self.body[:length]), self.body[length:]
 
     @property
     def code(self) -> str:
@@ -179,7 +192,7 @@ def post(server: Server, target: str, body: bytes, **headers: str) -> Reply:
 
 def hold_connection(server: Server) -> Connection:
     """A connection that the server has room for. One that was closed before may take it a moment to notice."""
-    while True:
+    for _ in attempts("the server has room"):
         connection = Connection(server)
         connection.send(request_bytes("GET", "/health"))
         if connection.read_reply().status == 200:

@@ -27,6 +27,11 @@ ASSERTIONS = {
 APPLICATORS = {"$ref", "properties", "items", "allOf", "if", "then", "else"}
 
 
+def is_union(schema: Schema) -> bool:
+    """One of several forms of an object; the condition names the member that tells them apart."""
+    return {"if", "then", "else"} <= set(schema) and "type" not in schema
+
+
 def raw(text: str) -> str:
     """Stands for a number that is written so."""
     return f"\ue000{text}\ue001"
@@ -106,10 +111,25 @@ class Generator:
             return schema["const"]
         if "enum" in schema:
             return rng.choice(schema["enum"])
+        if is_union(schema):
+            return self._form(schema)
+        if "type" not in schema:
+            return rng.choice(STRINGS)
+        kind = schema["type"] if isinstance(schema["type"], str) else rng.choice(schema["type"])
         return {
             "object": self._object, "array": self._array, "string": self._string, "integer": self._integer,
             "number": self._number, "boolean": lambda _: rng.random() < 0.5,
-        }[schema["type"]](schema)
+        }[kind](schema)
+
+    def _form(self, schema: Schema) -> Any:
+        branch = self.random.choice(["then", "else"])
+        made = self.value(schema[branch])
+        if branch == "then":
+            made |= {name: self.value(each) for name, each in schema["if"].get("properties", {}).items()}
+        return made
+
+    def holds(self, condition: Schema, value: Any) -> bool:
+        return self.validator.evolve(schema=condition).is_valid(value)
 
     def _object(self, schema: Schema) -> dict[str, Any]:
         made = {
@@ -122,7 +142,10 @@ class Generator:
 
     def _array(self, schema: Schema) -> list[Any]:
         low = schema.get("minItems", 0)
-        count = self.random.randint(low, min(low + 3, schema.get("maxItems", low + 3)))
+        high = min(low + 3, schema.get("maxItems", low + 3))
+        if schema.get("uniqueItems") and "enum" in schema["items"]:
+            high = min(high, len(schema["items"]["enum"]))
+        count = self.random.randint(low, high)
         made: list[Any] = []
         while len(made) < count:
             item = self.value(schema["items"])
@@ -187,12 +210,15 @@ class Changes:
     def _at(self, schema: Schema, path: Path, place: str) -> Iterator[str]:
         """Changes of the value at `path`; `place` names it whatever its index, for one item of an array is as good as another."""
         schema = self.generator.resolve(schema)
-        if place in self.seen:
-            return
-        self.seen.add(place)
         value: Any = self.base
         for step in path:
             value = value[step]
+        while is_union(schema):
+            branch = "then" if self.generator.holds(schema["if"], value) else "else"
+            schema, place = self.generator.resolve(schema[branch]), f"{place}/{branch}"
+        if place in self.seen:
+            return
+        self.seen.add(place)
         for changed in self._values(schema, value):
             yield self._with(path, changed)
         if isinstance(value, dict):
@@ -205,7 +231,8 @@ class Changes:
                     continue
                 yield from self._at(each[branch], path, f"{place}/{number}{branch}")
         if isinstance(value, list) and value and "items" in schema:
-            yield from self._at(schema["items"], (*path, len(value) - 1), f"{place}/*")
+            for number in range(len(value)) if is_union(self.generator.resolve(schema["items"])) else [len(value) - 1]:
+                yield from self._at(schema["items"], (*path, number), f"{place}/*")
 
     def _values(self, schema: Schema, value: Any) -> Iterator[Any]:
         yield from OTHERS
@@ -285,13 +312,18 @@ def keyword_places(name: str) -> set[str]:
     """Every keyword of a schema that can be broken, by the path that a violation of it has, which leaves out `$ref` and `if`."""
     generator, found = Generator(name), set()
 
-    def walk(schema: Schema, path: str) -> None:
+    def walk(schema: Schema, path: str, always: str = "") -> None:
+        """`always` is a keyword that nothing breaks here."""
         if "$ref" in schema:
             assert set(schema) - ANNOTATIONS == {"$ref"}
-            walk(generator.resolve(schema), path)
+            walk(generator.resolve(schema), path, always)
+            return
+        if is_union(schema):  # what is no object fulfils the condition, and is of the wrong type in the first form
+            walk(schema["then"], f"{path}/then", always)
+            walk(schema["else"], f"{path}/else", "type")
             return
         for keyword in schema:
-            if keyword in ASSERTIONS and not (keyword == "additionalProperties" and schema[keyword]):
+            if keyword in ASSERTIONS and keyword != always and not (keyword == "additionalProperties" and schema[keyword]):
                 found.add(f"{path}/{keyword}")
         for member, each in schema.get("properties", {}).items():
             walk(each, f"{path}/properties/{member}")

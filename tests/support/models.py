@@ -20,7 +20,8 @@ def read_entry(model_id: str) -> Model:
 
 
 def project_models() -> list[str]:
-    return sorted(path.stem for path in MODELS.glob("*.json"))
+    """Those of v1.0."""
+    return sorted(path.stem for path in MODELS.glob("*.json") if "format" not in read_entry(path.stem))
 
 
 def holdout_rows(model_id: str) -> list[Row]:

@@ -26,7 +26,9 @@ namespace einfer::test {
 }
 
 [[nodiscard]] inline std::vector<registry::Model> shipped_models() {
-    return registry::load(source_dir / "models", [](const registry::Model&) { return std::nullopt; }).value();
+    return registry::load(source_dir / "models", [](const registry::Model&) { return std::nullopt; })
+        .value()
+        .columns;
 }
 
 [[nodiscard]] inline inference::PolynomialModel shipped_model(const std::string& model_id) {

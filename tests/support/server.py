@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import itertools
 import os
 import pathlib
 import resource
@@ -17,7 +18,7 @@ import ssl
 import subprocess
 import time
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -33,6 +34,14 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain: {what}"
         time.sleep(0.005)
+
+
+def attempts(at: str) -> Iterator[int]:
+    """For what comes about by chance, as when two sides race: how often it was tried. Gives up in the end."""
+    deadline = time.monotonic() + PATIENCE
+    for number in itertools.count():
+        assert time.monotonic() < deadline, f"tried {number} times in vain: {at}"
+        yield number
 
 
 def clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -103,8 +103,12 @@ def auth_everywhere(ctx: Context) -> None:
     for method, path in ctx.contract.protected():
         if path != "/infer/plain":  # may be switched off, which is told first
             body = b"{}" if method == "POST" else None
-            exchange = ctx.ask(method, path.replace("{job_id}", "0" * 32), body, JSON_BODY if body else None, who={})
-            ctx.expect_error(exchange, "UNAUTHENTICATED")
+            target = path.replace("{job_id}", "0" * 32).replace("{evaluation_key_id}", "0" * 64)
+            exchange = ctx.ask(method, target, body, JSON_BODY if body else None, who={})
+            if method == "HEAD":
+                ctx.expect_status(exchange, 401)
+            else:
+                ctx.expect_error(exchange, "UNAUTHENTICATED")
 
 
 @check("auth.open", "GET /health, /ready and /openapi.json need no API key", "#tenants")

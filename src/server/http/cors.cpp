@@ -27,8 +27,8 @@ Reply Cors::preflight(std::string_view methods) const {
     Reply reply{.status = 204};
     reply.headers.emplace_back("Access-Control-Allow-Methods", methods);
     reply.headers.emplace_back("Access-Control-Allow-Headers",
-                               "Authorization, Content-Type, Idempotency-Key, If-None-Match, Prefer, X-Request-ID, "
-                               "X-Tenant-ID");
+                               "Authorization, Content-Type, Idempotency-Key, If-None-Match, "
+                               "Inference-Header-Content-Length, Prefer, X-Request-ID, X-Tenant-ID");
     reply.headers.emplace_back("Access-Control-Max-Age", "600");
     return reply;
 }
@@ -39,7 +39,8 @@ void Cors::allow(const RequestHead& head, Reply& reply) const {
     if (!all) reply.headers.emplace_back("Vary", "Origin");
     if (!head.origin || !allows(*head.origin)) return;
     reply.headers.emplace_back("Access-Control-Allow-Origin", all ? "*" : *head.origin);
-    reply.headers.emplace_back("Access-Control-Expose-Headers", "ETag, Location, Retry-After, X-Request-ID");
+    reply.headers.emplace_back("Access-Control-Expose-Headers",
+                               "ETag, Inference-Header-Content-Length, Location, Retry-After, X-Request-ID");
 }
 
 }  // namespace einfer::server::http

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <string>
 #include <string_view>
 
 namespace einfer::server::http {
@@ -32,6 +33,14 @@ public:
 
     /// Submits; resumes here once the job is on disk or refused.
     virtual boost::asio::awaitable<Result<jobs::Accepted>> submit(jobs::Submission submission) = 0;
+
+    /// Erases the tenant's job; resumes here once that is on disk or refused.
+    virtual boost::asio::awaitable<Result<void>> erase(std::string job_id, std::string tenant) = 0;
+
+    /// Calls `begin` with what is to be called once, from any thread, unless `begin` fails; resumes here with what was
+    /// said.
+    using Done = std::function<void(Result<void>)>;
+    virtual boost::asio::awaitable<Result<void>> until_done(std::function<Result<void>(Done)> begin) = 0;
 
     /// Until the job is final, the time (capped) is over or the server stops.
     virtual boost::asio::awaitable<void> wait_until_final(std::string_view job_id, std::chrono::seconds at_most) = 0;

@@ -13,7 +13,7 @@ namespace {
 
 namespace net = boost::asio;
 
-enum class Route { Health, Ready, Models, Keys, OpenApi, Infer, InferPlain, Job };
+enum class Route { Health, Ready, Models, Keys, OpenApi, Infer, InferPlain, Job, EvaluationKeys };
 
 struct Row {
     Route route;
@@ -23,15 +23,19 @@ struct Row {
     bool open = false;  ///< answered to anybody, and never rate-limited
 };
 constexpr std::string_view reading = "GET, HEAD";
+constexpr std::string_view reading_and_erasing = "GET, HEAD, DELETE";
+constexpr std::string_view reading_and_sending = "GET, HEAD, POST";
+constexpr std::string_view looking_and_erasing = "HEAD, DELETE";
 constexpr std::array rows{
     Row{Route::Health, "/health", {"health"}, reading, true},
     Row{Route::Ready, "/ready", {"ready"}, reading, true},
     Row{Route::Models, "/models", {"models"}, reading},
-    Row{Route::Keys, "/keys", {"keys"}, reading},
+    Row{Route::Keys, "/keys", {"keys"}, reading_and_sending},
+    Row{Route::EvaluationKeys, "/keys/{evaluation_key_id}", {"keys", "{}"}, looking_and_erasing},
     Row{Route::OpenApi, "/openapi.json", {"openapi.json"}, reading, true},
     Row{Route::Infer, "/infer", {"infer"}, "POST"},
     Row{Route::InferPlain, "/infer/plain", {"infer", "plain"}, "POST"},
-    Row{Route::Job, "/jobs/{job_id}", {"jobs", "{}"}, reading},
+    Row{Route::Job, "/jobs/{job_id}", {"jobs", "{}"}, reading_and_erasing},
 };
 
 /// Segment by segment, as they were sent: an encoded slash is part of its segment.
@@ -46,11 +50,25 @@ const Row* match(const std::vector<std::string>& path) {
 }
 
 bool allowed(const Row& row, const RequestHead& head) {
-    return row.allow == reading ? head.is_read() : head.method == boost::beast::http::verb::post;
+    using boost::beast::http::verb;
+    switch (head.method) {
+        case verb::get: return row.allow.find("GET") != std::string_view::npos;
+        case verb::head: return row.allow.find("HEAD") != std::string_view::npos;
+        case verb::post: return row.allow.find("POST") != std::string_view::npos;
+        case verb::delete_: return row.allow.find("DELETE") != std::string_view::npos;
+        default: return false;
+    }
 }
 
 Reply not_found() {
     return Reply::error({ErrorCode::NotFound, "no such resource; GET /openapi.json describes them all"});
+}
+
+Error no_such_job() { return {ErrorCode::UnknownJob, "no such job"}; }
+
+Reply document(JobDocument&& job) {
+    if (job.binary_header_bytes == 0) return Reply::json(200, std::move(job.body));
+    return Reply::binary(200, std::move(job.body), job.binary_header_bytes);
 }
 
 Reply document(const Document& document, const RequestHead& head) {
@@ -62,21 +80,23 @@ Reply document(const Document& document, const RequestHead& head) {
     return reply;
 }
 
-Result<void> check_version(const RequestHead& head) {
+/// Of the query parameter; 1.0 without one.
+Result<protocol::ApiVersion> version_asked(const RequestHead& head) {
     const auto found = head.query.find("api_version");
-    return found == head.query.end() ? Result<void>() : protocol::check_api_version(found->second);
+    return found == head.query.end() ? protocol::ApiVersion::V1_0 : protocol::parse_api_version(found->second);
 }
 
 Result<std::uint8_t> parse_seal_minor(const std::string& text) {
     const auto refuse = [](const char* rule) {
         return Error{ErrorCode::SchemaViolation,
-                     "seal_minor is a SEAL 4.x minor version, 0 to 4",
+                     "seal_minor is a SEAL 4.x minor version, 0 to 4, once",
                      {{"pointer", "seal_minor"}, {"rule", rule}}};
     };
     int number = 0;
     const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
     if (fault == std::errc::result_out_of_range) return refuse(text.front() == '-' ? "minimum" : "maximum");
     if (fault != std::errc() || end != text.data() + text.size()) return refuse("type");
+    if (std::to_string(number) != text) return refuse("type");  // -0, 01
     if (number < 0) return refuse("minimum");
     if (number > wire::max_seal_minor) return refuse("maximum");
     return static_cast<std::uint8_t>(number);
@@ -109,11 +129,16 @@ net::awaitable<Reply> Handlers::answer(const RequestHead& head, Exchange& exchan
         case Route::Health: co_return Reply::json(200, R"({"status":"ok"})");
         case Route::Ready: co_return ready();
         case Route::Models: co_return models(head);
-        case Route::Keys: co_return keys(head);
+        case Route::Keys:
+            if (!head.is_read()) co_return co_await store_keys(head, caller, exchange, trace);
+            co_return keys(head);
+        case Route::EvaluationKeys: co_return co_await evaluation_keys(head, caller, exchange, trace);
         case Route::OpenApi: co_return Reply::json(200, std::string(protocol::openapi_json()));
         case Route::Infer: co_return co_await infer(head, caller, exchange, trace);
         case Route::InferPlain: co_return co_await infer_plain(head, caller, exchange);
-        case Route::Job: co_return co_await job(head, caller, exchange, trace);
+        case Route::Job:
+            if (!head.is_read()) co_return co_await erase_job(head, caller, exchange, trace);
+            co_return co_await job(head, caller, exchange, trace);
     }
     co_return not_found();
 }
@@ -138,33 +163,37 @@ Reply Handlers::ready() const {
 }
 
 Reply Handlers::models(const RequestHead& head) const {
-    if (const auto version = check_version(head); !version) return Reply::error(version.error());
-    return document(service_.models(), head);
+    const auto version = version_asked(head);
+    return version ? document(service_.models(*version), head) : Reply::error(version.error());
 }
 
 Reply Handlers::keys(const RequestHead& head) const {
-    if (const auto version = check_version(head); !version) return Reply::error(version.error());
+    const auto version = version_asked(head);
+    if (!version) return Reply::error(version.error());
     std::uint8_t seal_minor = 1;
     if (const auto found = head.query.find("seal_minor"); found != head.query.end()) {
         const auto parsed = parse_seal_minor(found->second);
         if (!parsed) return Reply::error(parsed.error());
         seal_minor = *parsed;
     }
-    auto body = service_.keys(seal_minor);
+    auto body = service_.keys(seal_minor, *version);
     return body ? Reply::json(200, *std::move(body)) : Reply::error(body.error());
 }
 
 net::awaitable<Reply> Handlers::infer(const RequestHead& head, const Caller& caller, Exchange& exchange, Trace& trace) {
     const std::size_t limit = service_.catalog().limits().max_body_bytes;
     if (const auto length = exchange.check_length(limit); !length) co_return Reply::error(length.error());
-    if (const auto media = check_json_body(head); !media) co_return Reply::error(media.error());
+    const auto form = body_form(head);
+    if (!form) co_return Reply::error(form.error());
     if (!caller) co_return Reply::error(caller.error());
     const auto key = idempotency_key(head);
     if (!key) co_return Reply::error(key.error());
+    const auto header_bytes = binary_header_bytes(head, *form);
+    if (!header_bytes) co_return Reply::error(header_bytes.error());
     if (const auto state = service_.readiness(); !state) co_return Reply::error(state.error());
 
     const auto share = service_.memory_of(caller->tenant);
-    InferUpload upload = service_.begin_upload(*share);
+    InferUpload upload = service_.begin_upload(*share, *header_bytes);
     const auto read = co_await exchange.read_body(limit, [&](std::string_view chunk) { upload.feed(chunk); });
     if (!read) co_return Reply::error(read.error());
     auto submission = upload.finish(caller->tenant);
@@ -203,7 +232,7 @@ net::awaitable<Reply> Handlers::infer(const RequestHead& head, const Caller& cal
 std::optional<Reply> Handlers::final_job(std::string_view id, std::string_view tenant) const try {
     auto shown = service_.job(id, tenant);
     if (!shown || !shown->final) return std::nullopt;
-    return Reply::json(200, std::move(shown->body));
+    return document(*std::move(shown));
 } catch (const std::bad_alloc&) {
     return std::nullopt;
 }
@@ -223,14 +252,25 @@ net::awaitable<Reply> Handlers::infer_plain(const RequestHead& head, const Calle
 net::awaitable<Reply> Handlers::job(const RequestHead& head, const Caller& caller, Exchange& exchange, Trace& trace) {
     if (!caller) co_return Reply::error(caller.error());
     const std::string& id = head.path[1];
-    if (!is_random_id(id)) co_return Reply::error({ErrorCode::UnknownJob, "no such job"});
+    if (!is_random_id(id)) co_return Reply::error(no_such_job());
     auto shown = service_.job(id, caller->tenant);
     trace.job_id = id;
     if (shown && !shown->final && head.wait) {
         co_await exchange.wait_until_final(id, *head.wait);
         shown = service_.job(id, caller->tenant);
     }
-    co_return shown ? Reply::json(200, std::move(shown->body)) : Reply::error(shown.error());
+    co_return shown ? document(*std::move(shown)) : Reply::error(shown.error());
+}
+
+net::awaitable<Reply> Handlers::erase_job(const RequestHead& head, const Caller& caller, Exchange& exchange,
+                                          Trace& trace) {
+    if (!caller) co_return Reply::error(caller.error());
+    const std::string& id = head.path[1];
+    if (!is_random_id(id)) co_return Reply::error(no_such_job());
+    trace.job_id = id;
+    if (const auto state = service_.readiness(); !state) co_return Reply::error(state.error());
+    const auto erased = co_await exchange.erase(id, caller->tenant);
+    co_return erased ? Reply{.status = 204} : Reply::error(erased.error());
 }
 
 }  // namespace einfer::server::http

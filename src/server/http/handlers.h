@@ -24,6 +24,7 @@ struct Trace {
     std::string key_id{};
     std::string job_id{};
     std::string model{};
+    std::string evaluation_key_id{};
     std::uint32_t batch_size = 0;
     std::optional<std::chrono::nanoseconds> receive{}, validate{};  ///< of an inference request's body
 };
@@ -45,6 +46,12 @@ private:
                                         Trace& trace);
     boost::asio::awaitable<Reply> infer_plain(const RequestHead& head, const Caller& caller, Exchange& exchange);
     boost::asio::awaitable<Reply> job(const RequestHead& head, const Caller& caller, Exchange& exchange, Trace& trace);
+    boost::asio::awaitable<Reply> erase_job(const RequestHead& head, const Caller& caller, Exchange& exchange,
+                                            Trace& trace);
+    boost::asio::awaitable<Reply> store_keys(const RequestHead& head, const Caller& caller, Exchange& exchange,
+                                             Trace& trace);
+    boost::asio::awaitable<Reply> evaluation_keys(const RequestHead& head, const Caller& caller, Exchange& exchange,
+                                                  Trace& trace);
     [[nodiscard]] std::optional<Reply> final_job(std::string_view id, std::string_view tenant) const;
     [[nodiscard]] Reply ready() const;
     [[nodiscard]] Reply models(const RequestHead& head) const;

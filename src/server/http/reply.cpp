@@ -14,6 +14,13 @@ std::string retry_after(const Error& error) {
 
 }  // namespace
 
+Reply Reply::binary(int status, std::string body, std::size_t header_bytes) {
+    Reply reply{.status = status, .body = std::move(body)};
+    reply.headers.emplace_back("Content-Type", "application/octet-stream");
+    reply.headers.emplace_back("Inference-Header-Content-Length", std::to_string(header_bytes));
+    return reply;
+}
+
 Reply Reply::error(const Error& error) {
     const ErrorTraits& row = traits(error.code);
     Reply reply = json(row.http_status, protocol::error_body(error));

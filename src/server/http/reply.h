@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <utility>
@@ -17,6 +18,8 @@ struct Reply {
     std::string code{};  ///< of an error, for the log
 
     static Reply json(int status, std::string body) { return {.status = status, .body = std::move(body)}; }
+    /// A JSON header of so many bytes, and raw bytes behind it.
+    static Reply binary(int status, std::string body, std::size_t header_bytes);
     /// The error document with its status, and Retry-After where the code is retryable.
     static Reply error(const Error& error);
 };

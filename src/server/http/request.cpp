@@ -65,6 +65,20 @@ bool is_http(const boost::urls::url_view& url) {
     return !url.encoded_host().empty() && (scheme == boost::urls::scheme::http || scheme == boost::urls::scheme::https);
 }
 
+bool is_content_encoded(const RequestHead& head) {
+    return head.content_encoding && !beast::iequals(trimmed(*head.content_encoding), "identity");
+}
+
+/// JSON in UTF-8.
+bool is_json(const RequestHead& head) {
+    if (!head.content_type) return false;
+    const auto parts = split(*head.content_type, ';');
+    if (!beast::iequals(parts.front(), "application/json")) return false;
+    return std::all_of(parts.begin() + 1, parts.end(), [](std::string_view part) {
+        return part.empty() || beast::iequals(part, "charset=utf-8") || beast::iequals(part, "charset=\"utf-8\"");
+    });
+}
+
 /// What stands between the slashes, decoded. As it is: nothing is resolved that a proxy may have seen otherwise.
 std::vector<std::string> segments(std::string_view path) {
     std::vector<std::string> parts;
@@ -88,7 +102,10 @@ Result<RequestHead> RequestHead::parse(const beast::http::request_header<>& head
     head.method = header.method();
     const auto path = url->encoded_path();
     head.path = segments({path.data(), path.size()});
-    for (const auto& parameter : url->params()) head.query.emplace(parameter.key, parameter.value);
+    for (const auto& parameter : url->params()) {
+        const auto [known, is_new] = head.query.emplace(parameter.key, parameter.value);
+        if (!is_new) known->second.clear();
+    }
 
     head.authorization = single_field(header, "Authorization");
     head.tenant = single_field(header, "X-Tenant-ID");
@@ -99,6 +116,7 @@ Result<RequestHead> RequestHead::parse(const beast::http::request_header<>& head
     head.if_none_match = field(header, "If-None-Match");
     head.content_type = single_field(header, "Content-Type");
     head.content_encoding = single_field(header, "Content-Encoding");
+    head.binary_header_length = single_field(header, "Inference-Header-Content-Length");
     head.has_body = header.count("Content-Length") > 0 || header.count("Transfer-Encoding") > 0;
     return head;
 }
@@ -119,17 +137,34 @@ Result<std::string> idempotency_key(const RequestHead& head) {
 }
 
 Result<void> check_json_body(const RequestHead& head) {
-    const Error refusal{ErrorCode::UnsupportedMediaType, "send application/json in UTF-8, without a Content-Encoding"};
-    if (head.content_encoding && !beast::iequals(trimmed(*head.content_encoding), "identity")) return refusal;
-    if (!head.content_type) return refusal;
-    const auto parts = split(*head.content_type, ';');
-    if (!beast::iequals(parts.front(), "application/json")) return refusal;
-    for (std::size_t i = 1; i < parts.size(); ++i) {
-        if (parts[i].empty()) continue;
-        if (!beast::iequals(parts[i], "charset=utf-8") && !beast::iequals(parts[i], "charset=\"utf-8\""))
-            return refusal;
+    if (!is_content_encoded(head) && is_json(head)) return {};
+    return Error{ErrorCode::UnsupportedMediaType, "send application/json in UTF-8, without a Content-Encoding"};
+}
+
+Result<BodyForm> body_form(const RequestHead& head) {
+    if (!is_content_encoded(head)) {
+        if (is_json(head)) return BodyForm::Json;
+        if (head.content_type && beast::iequals(trimmed(*head.content_type), "application/octet-stream"))
+            return BodyForm::Binary;
     }
-    return {};
+    return Error{ErrorCode::UnsupportedMediaType,
+                 "send application/json in UTF-8, or application/octet-stream, without a Content-Encoding"};
+}
+
+Result<std::uint64_t> binary_header_bytes(const RequestHead& head, BodyForm form) {
+    if (form == BodyForm::Json) {
+        if (!head.binary_header_length) return 0;
+        return Error{ErrorCode::InvalidEncoding, "Inference-Header-Content-Length goes with application/octet-stream"};
+    }
+    constexpr std::size_t most_digits = 18;  // all of which fit
+    const std::string digits = head.binary_header_length.value_or("");
+    const bool decimal = std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; });
+    std::uint64_t bytes = 0;
+    if (decimal && digits.size() <= most_digits && !digits.starts_with('0'))
+        std::from_chars(digits.data(), digits.data() + digits.size(), bytes);
+    if (bytes > 0) return bytes;
+    return Error{ErrorCode::InvalidEncoding,
+                 "send one Inference-Header-Content-Length: the number of bytes of the body's JSON header"};
 }
 
 }  // namespace einfer::server::http

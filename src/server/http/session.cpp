@@ -81,7 +81,7 @@ Session::Session(net::ip::tcp::socket socket, std::shared_ptr<net::ssl::context>
 }
 
 Session::~Session() {
-    ::explicit_bzero(chunk_.data(), chunk_.size());
+    if (!chunk_.empty()) ::explicit_bzero(chunk_.data(), chunk_.size());
     buffer_.clear();
     const auto all = buffer_.prepare(buffer_.capacity());  // what was refused unread may be a key, too
     ::explicit_bzero(all.data(), all.size());
@@ -245,6 +245,7 @@ void Session::audit(const Answer& answer, const boost::json::object& described) 
     line.emplace("key_id", trace.key_id);
     if (!trace.job_id.empty()) line.emplace("job_id", trace.job_id);
     if (!trace.model.empty()) line.emplace("model", trace.model);
+    if (!trace.evaluation_key_id.empty()) line.emplace("evaluation_key_id", trace.evaluation_key_id);
     if (trace.batch_size > 0) line.emplace("batch_size", trace.batch_size);
     shared_.audit.record("request", line);
 }
@@ -314,6 +315,22 @@ net::awaitable<void> Session::discard_unread() {
     }
 }
 
+/// Calls `begin` with what it is to call with its verdict, from any thread; resumes here with it, or with the error
+/// that `begin` returns.
+template <class Value, class Begin>
+net::awaitable<Result<Value>> Session::verdict_of(Begin begin) {
+    const auto initiate = [this](auto handler, Begin& started) {
+        // std::function wants a copyable target; the handler is moved out of it once.
+        auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+        const auto resume = [shared, executor = stream_.get_executor()](Result<Value> verdict) {
+            net::post(executor, [shared, verdict] { std::move (*shared)(verdict); });
+        };
+        if (const auto admitted = started(resume); !admitted) resume(admitted.error());
+    };
+    co_return co_await net::async_initiate<const net::use_awaitable_t<>, void(Result<Value>)>(
+        initiate, net::use_awaitable, std::ref(begin));
+}
+
 Error Session::too_slow() const {
     if (shared_.draining) return {ErrorCode::ShuttingDown, "the server is shutting down"};
     return {ErrorCode::RequestTimeout, "the request came too slowly; send it again"};
@@ -331,17 +348,17 @@ Result<void> Session::check_length(std::size_t limit) const {
 }
 
 net::awaitable<Result<jobs::Accepted>> Session::submit(jobs::Submission submission) {
-    const auto initiate = [this](auto handler, jobs::Submission submitted) {
-        // std::function wants a copyable target; the handler is moved out of it once.
-        auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-        const auto resume = [shared, executor = stream_.get_executor()](Result<jobs::Accepted> verdict) {
-            net::post(executor, [shared, verdict] { std::move (*shared)(verdict); });
-        };
-        if (const auto admitted = shared_.service.submit(std::move(submitted), resume); !admitted)
-            resume(admitted.error());
-    };
-    co_return co_await net::async_initiate<const net::use_awaitable_t<>, void(Result<jobs::Accepted>)>(
-        initiate, net::use_awaitable, std::move(submission));
+    co_return co_await verdict_of<jobs::Accepted>(
+        [&](auto done) { return shared_.service.submit(std::move(submission), std::move(done)); });
+}
+
+net::awaitable<Result<void>> Session::erase(std::string job_id, std::string tenant) {
+    co_return co_await verdict_of<void>(
+        [&](auto done) { return shared_.service.erase(std::move(job_id), std::move(tenant), std::move(done)); });
+}
+
+net::awaitable<Result<void>> Session::until_done(std::function<Result<void>(Done)> begin) {
+    co_return co_await verdict_of<void>(std::move(begin));
 }
 
 net::awaitable<void> Session::wait_until_final(std::string_view job_id, std::chrono::seconds at_most) {

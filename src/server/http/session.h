@@ -113,7 +113,11 @@ private:
     /// Whether the request has arrived to its end.
     [[nodiscard]] bool all_read() const { return announced_read_ || parser_->is_done(); }
     void wipe_buffers();
+    template <class Value, class Begin>
+    boost::asio::awaitable<Result<Value>> verdict_of(Begin begin);
     boost::asio::awaitable<Result<jobs::Accepted>> submit(jobs::Submission submission) override;
+    boost::asio::awaitable<Result<void>> erase(std::string job_id, std::string tenant) override;
+    boost::asio::awaitable<Result<void>> until_done(std::function<Result<void>(Done)> begin) override;
     boost::asio::awaitable<void> wait_until_final(std::string_view job_id, std::chrono::seconds at_most) override;
 
     SessionShared& shared_;

@@ -91,10 +91,10 @@ TEST(Client, TakesRowsInOnePieceAndSmallerBatches) {
     const auto predictions = client.infer("small_linear", "", flat, 3);
     expect_right(server, predictions);
     EXPECT_EQ(predictions.batches, rows.size());
-    EXPECT_EQ(server.count("GET"), 1);
+    EXPECT_EQ(server.count("GET"), 2);  // of both versions
     // The keys are there, and so is the list.
     EXPECT_LT(client.infer("small_linear", "", flat, 3).timings.keys, predictions.timings.keys);
-    EXPECT_EQ(server.count("GET"), 1);
+    EXPECT_EQ(server.count("GET"), 2);  // of both versions
     EXPECT_EQ(error_of([&] { static_cast<void>(client.infer("small_linear", "", flat, 4)); }).kind(),
               ErrorKind::InvalidArgument);
     EXPECT_EQ(error_of([&] { static_cast<void>(client.infer("small_linear", "", flat, 0)); }).kind(),
@@ -115,7 +115,7 @@ TEST(Client, PollsWhenTheServerDoesNotWait) {
     const EvaluatingServer server({.accept_only = true, .polls_until_final = 3});
     einfer::Client client({.server = server.url(), .tenant = "t-1"});
     expect_right(server, client.infer("small_linear", "", rows));
-    EXPECT_EQ(server.count("GET"), 1 + 3 + 1 + 1);
+    EXPECT_EQ(server.count("GET"), 2 + 3 + 1 + 1);
     EXPECT_NE(server.seen().back().head.find("x-tenant-id: t-1"), std::string::npos);
     EXPECT_EQ(client.job("0123456789abcdef0123456789abcdef").state, einfer::JobState::Completed);
 }
@@ -238,6 +238,19 @@ TEST(Client, ListsModels) {
     ASSERT_EQ(models.size(), 1u);
     EXPECT_EQ(models[0].id, "small_linear");
     EXPECT_EQ(models[0].max_batch_size, 4u);
+}
+
+TEST(Client, TellsWhichModelItWouldTake) {
+    const EvaluatingServer server;
+    einfer::Client client({.server = server.url()});
+    EXPECT_EQ(client.model("small_linear").id, "small_linear");
+    EXPECT_EQ(client.model("small_linear", client.model("small_linear").version).max_batch_size, 4u);
+    for (const auto& [id, version] : {std::pair("large", ""), std::pair("small_linear", "9.9.9")}) {
+        const auto error = error_of([&, &wanted = id, &of = version] { static_cast<void>(client.model(wanted, of)); });
+        EXPECT_EQ(error.kind(), ErrorKind::InvalidArgument);
+        EXPECT_NE(std::string(error.what()).find("it has: small_linear@"), std::string::npos) << error.what();
+    }
+    expect_right(server, client.infer("small_linear", "", rows));
 }
 
 TEST(Client, ReportsUnknownJobsAsRefused) {

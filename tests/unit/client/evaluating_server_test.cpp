@@ -42,6 +42,8 @@ public:
           }) {}
 
     bool answer(const SeenRequest& request, const FakeConnection& connection) {
+        if (request.target == "/models?api_version=1.1")  // it speaks v1.0
+            return connection.reply(400, protocol::error_body({ErrorCode::UnsupportedApiVersion, "1.0 is spoken"}));
         if (request.target == "/models") return connection.reply(200, protocol::models_body({&model, 1}));
         if (request.target == "/infer") return infer(request, connection);
         if (request.target == std::string("/jobs/") + job_id) {

@@ -75,16 +75,16 @@ TEST(ModelList, RefusesListsThatAreMadeToExhaustTheClient) {
 }
 
 TEST(ModelList, ChoosesTheNewestByNumbers) {
-    Models models;
+    std::vector<protocol::ModelView> models;
     for (const char* version : {"1.9.0", "1.10.0", "1.2.30", "0.99.99"}) {
-        models.push_back(small_model());
+        models.emplace_back().model_id = "small_linear";
         models.back().version = version;
     }
     EXPECT_EQ(find_model(models, "small_linear", "")->version, "1.10.0");
     EXPECT_EQ(find_model(models, "small_linear", "1.9.0")->version, "1.9.0");
     EXPECT_EQ(find_model(models, "small_linear", "1.9"), nullptr);
     EXPECT_EQ(find_model(models, "small", ""), nullptr);
-    models.push_back(small_model());
+    models.emplace_back().model_id = "small_linear";
     models.back().version = "00000000000000000000002.0.0";  // the pattern allows it
     EXPECT_EQ(find_model(models, "small_linear", "")->version, models.back().version);
 }

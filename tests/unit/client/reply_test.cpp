@@ -47,7 +47,7 @@ protected:
         .batch_size = 2,
         .request_digest = digest,
         .encoding = protocol::Encoding::Hex,
-        .max_size = 2,
+        .shape = {.max_size = 2},
     };
     protocol::JobMessage job = client_test::completed_job(world.model, 2, digest, protocol::Encoding::Hex);
 
@@ -180,7 +180,7 @@ TEST_F(ReplyTest, RefusesOtherNumbersOfPolynomials) {
     expect_refused(read(bytes), "no valid ciphertext");  // the model is linear
 
     Expectation quadratic{expected};
-    quadratic.max_size = 3;
+    quadratic.shape.max_size = 3;
     EXPECT_TRUE(read_job(protocol::job_body(job, bytes), job_id, &quadratic));
     EXPECT_TRUE(read_job(protocol::job_body(job, world.bytes), job_id, &quadratic));
 
@@ -349,6 +349,60 @@ TEST_F(ReplyTest, ReadsSubmissions) {
     ASSERT_FALSE(read_submission(R"({"status":"accepted"})", expected));
     ASSERT_FALSE(read_submission(
         R"({"status":"accepted","job_id":"0123456789abcdef0123456789abcdef","result":{"payload":"5e"}})", expected));
+}
+
+/// Replies in the binary form.
+class BinaryReply : public ReplyTest {
+protected:
+    [[nodiscard]] Outcome<JobReply> read_binary(std::string_view payload, std::optional<std::size_t> compact = {},
+                                                std::ptrdiff_t longer = 0) {
+        Expectation binary = expected;
+        binary.encoding = protocol::Encoding::Binary;
+        binary.shape.compact_bytes = compact;
+        job.result->encoding = protocol::Encoding::Binary;
+        const std::string header = protocol::binary_job_header(job, payload.size());
+        whole_ = header + std::string(payload);
+        const std::size_t header_bytes = header.size() + static_cast<std::size_t>(longer);
+        return read_job(ReplyBody(whole_, header_bytes), job_id, &binary);
+    }
+    [[nodiscard]] std::string_view seal() const {
+        return {reinterpret_cast<const char*>(world.bytes.data()), world.bytes.size()};
+    }
+
+private:
+    std::string whole_;
+};
+
+TEST_F(BinaryReply, IsTakenAndCheckedAsTheOthers) {
+    const auto reply = read_binary(seal());
+    ASSERT_TRUE(reply) << reply.error().message;
+    EXPECT_EQ(reply->result->ciphertext.words, world.result.words);
+    expect_refused(read_binary(seal().substr(0, seal().size() - 1)), "no valid ciphertext");
+    expect_refused(read_binary(std::string(seal()) + "x"), "no valid ciphertext");
+    expect_refused(read_binary(""), "as the contract has it");
+    expect_refused(read_binary(seal(), {}, 1), "not JSON");
+    expect_refused(read_binary("", {}, 1), "shorter than its own");
+}
+
+TEST_F(BinaryReply, OfACompactAnswerHasTheSizeThatWasAskedFor) {
+    const auto reply = read_binary("12345", 5);
+    ASSERT_TRUE(reply) << reply.error().message;
+    EXPECT_EQ(std::string(reply->result->bytes.begin(), reply->result->bytes.end()), "12345");
+    EXPECT_EQ(reply->result->error_bound, job.result->error_bound);
+    expect_refused(read_binary("1234", 5), "no compact answer for so many rows");
+    expect_refused(read_binary("123456", 5), "no compact answer for so many rows");
+    expect_refused(read_binary(std::string(1 << 20, '1'), 5), "no compact answer for so many rows");
+}
+
+TEST_F(BinaryReply, ToATextRequestIsRefusedAndTheReverse) {
+    job.result->encoding = protocol::Encoding::Binary;
+    const std::string header = protocol::binary_job_header(job, world.bytes.size());
+    const std::string whole = header + std::string(seal());
+    expect_refused(read_job(ReplyBody(whole, header.size()), job_id, &expected), "another encoding");
+    Expectation binary = expected;
+    binary.encoding = protocol::Encoding::Binary;
+    job.result->encoding = protocol::Encoding::Hex;
+    expect_refused(read_job(protocol::job_body(job, world.bytes), job_id, &binary), "another encoding");
 }
 
 }  // namespace

@@ -39,6 +39,7 @@ TEST(CsvRows, ReadsNumbers) {
     }
     EXPECT_EQ(read("7").values, std::vector<double>{7});
     EXPECT_EQ(read("a,b\n1,2\n\n\"3\n\",4\n5,6\n").lines, (std::vector<std::size_t>{2, 4, 6}));
+    EXPECT_EQ(read("\n\n1,2\n\n3,4\n").lines, (std::vector<std::size_t>{3, 5}));
 }
 
 TEST(CsvRows, SaysWhereItIsWrong) {
@@ -63,6 +64,83 @@ TEST(CsvRows, SaysWhereItIsWrong) {
                        "31m\n"),
               "line 2, column 1: '??31m' is not a finite number");  // U+009B begins a command, too
     EXPECT_NE(fault_of("1\n\x1b[31m" + std::string(100, 'x') + "\n").find("...'"), std::string::npos);
+}
+
+TEST(CsvRows, KeepsAHeadersNames) {
+    EXPECT_EQ(read("a, b c ,\"d,e\"\n1,2,3\n").names, (std::vector<std::string>{"a", "b c", "d,e"}));
+    EXPECT_TRUE(read("1,2,3\n").names.empty());
+    EXPECT_TRUE(read("only one\n1,2,3\n").names.empty()) << "they do not fit the rows";
+    EXPECT_TRUE(read("[1, 2]\n").names.empty());
+}
+
+RowTable chosen(const std::string& text, const std::vector<std::string>& features) {
+    std::istringstream in(text);
+    return read_rows(in, std::nullopt, features);
+}
+
+std::string fault_of_choice(const std::string& text, const std::vector<std::string>& features) {
+    try {
+        return "none: " + std::to_string(chosen(text, features).rows()) + " rows";
+    } catch (const InputError& error) {
+        return error.what();
+    }
+}
+
+const std::vector<std::string> abc{"a", "b c", "d"};
+
+TEST(ChosenColumns, AreThoseOfAFileLikeTheModel) {
+    for (const char* text : {"a,b c,d\n1,2,3\n", " a ,\tb c,\"d \"\n1,2,3\n",
+                             "\xef\xbb\xbf"
+                             "a,b c,d\n1,2,3\n"}) {
+        const RowTable table = chosen(text, abc);
+        EXPECT_EQ(table.values, (std::vector<double>{1, 2, 3})) << text;
+        EXPECT_EQ(table.names, abc);
+        EXPECT_EQ(table.note, "");
+    }
+    EXPECT_EQ(chosen("a,b\n1,2\n", {" a", "b\t"}).values, (std::vector<double>{1, 2})) << "blanks in the model's names";
+    EXPECT_EQ(chosen("1,2,3\n", abc).values, (std::vector<double>{1, 2, 3})) << "no header";
+    EXPECT_EQ(chosen("[1, 2]\n", abc).values, (std::vector<double>{1, 2})) << "no columns";
+    EXPECT_EQ(chosen("q,q\n1,2\n", {"x", "x"}).values, (std::vector<double>{1, 2})) << "names that tell nothing apart";
+    EXPECT_EQ(chosen("q,r\n1,2\n", {}).names, (std::vector<std::string>{"q", "r"}));
+}
+
+TEST(ChosenColumns, FollowTheModelsOrder) {
+    const RowTable table = chosen("d,a,b c\n3,1,2\n\n6,4,5\n", abc);
+    EXPECT_EQ(table.values, (std::vector<double>{1, 2, 3, 4, 5, 6}));
+    EXPECT_EQ(table.lines, (std::vector<std::size_t>{2, 4}));
+    EXPECT_EQ(table.dimension, 3u);
+    EXPECT_EQ(table.names, abc);
+    EXPECT_EQ(table.note, "the columns are taken by their names: their order is not the model's");
+}
+
+TEST(ChosenColumns, LeaveOutWhatIsNoFeature) {
+    const RowTable table = chosen("id,a,b c,d,label\nx7,1,2,3,benign\n,4,5,6,\n", abc);
+    EXPECT_EQ(table.values, (std::vector<double>{1, 2, 3, 4, 5, 6}));
+    EXPECT_EQ(table.note, "left out, no features of the model: 'id', 'label'");
+    EXPECT_EQ(chosen("d,y,a,y,z,,b c\n3,0,1,0,0,0,2\n", abc).note,
+              "the columns are taken by their names: their order is not the model's; left out, no features of the "
+              "model: 'y', 'y', 'z' and 1 more");
+}
+
+TEST(ChosenColumns, NameWhatIsWrong) {
+    const std::string advice = ". Name the columns as the model does, or give --ignore-header if they are in its order";
+    EXPECT_EQ(fault_of_choice("a,b c,D\n1,2,3\n", abc),
+              "line 1: the header has no column 'd', a feature of the model; its column 'D' is none" + advice);
+    EXPECT_EQ(fault_of_choice("\n\na,d\n1,2\n", abc),
+              "line 3: the header has no column 'b c', a feature of the model" + advice);
+    EXPECT_EQ(fault_of_choice("a,b c,d,a\n1,2,3,4\n", abc),
+              "line 1: the header has two columns 'a', a feature of the model" + advice);
+    EXPECT_EQ(fault_of_choice("\x1b[31m,b,c\n1,2,3\n", abc).find('\x1b'), std::string::npos);
+    for (const std::string line : {"a;b c;d", "1;2;3", "a\tb c\td"})
+        EXPECT_NE(fault_of_choice(line + "\n1;2;3\n", abc).find("is one value to CSV: values are separated by commas"),
+                  std::string::npos)
+            << line;
+    EXPECT_EQ(fault_of_choice("a;b\n1\n", {"a;b"}), "none: 1 rows");
+    EXPECT_EQ(fault_of_choice("d,x,a,b c\n1,q,2,3\n1,q,no,3\n", abc), "line 3, column 3: 'no' is not a finite number");
+    EXPECT_EQ(fault_of_choice("d,x,a,b c\nno,q,,3\n", abc), "line 2, column 1: 'no' is not a finite number");
+    EXPECT_EQ(fault_of_choice("d,x,a,b c\n1,q,2,3\n1,2,3\n", abc), "line 3: 3 values, but the header has 4");
+    EXPECT_EQ(fault_of_choice("a,b c,d\n1,2,3,4\n", abc), "line 2: 4 values, but the header has 3");
+    EXPECT_EQ(fault_of_choice("a,b c,d\n", abc).substr(0, 12), "there are no");
 }
 
 TEST(CsvRows, TakesNoRowWithoutNumbersForAHeader) {

@@ -136,6 +136,8 @@ TEST_P(NativeEvaluator, EveryOperationAtEveryLevelIsSealsBitForBit) {
         for (const double constant : {0.0, 1.5, -0.75, 1e-9, -3.0})
             both("add_constant", [&](const auto& e) { return e.add_constant(a, constant); });
         const he::Plaintext plain = world.plain(primes, scale), other = world.plain(primes, scale);
+        both("add_plain", [&](const auto& e) { return e.add_plain(a, plain); });
+        both("add_plain to three", [&](const auto& e) { return e.add_plain(c, plain); });
         both("multiply_plain", [&](const auto& e) { return e.multiply_plain(a, plain); });
         both("multiply_plain of three", [&](const auto& e) { return e.multiply_plain(c, plain); });
         const std::vector<he::Plaintext> plains{plain, other};
@@ -200,7 +202,11 @@ TEST_P(NativeEvaluator, WhatSealRefusesIsRefused) {
     both([&](const auto& e) { return e.weighted_sum(he::views_of({a}), std::vector<double>{1e-9}, 0, 2); });
     both([&](const auto& e) { return e.weighted_sum(he::views_of({a}), std::vector<double>{1}, 0, huge); });
     both([&](const auto& e) { return e.weighted_sum(he::views_of({a}), std::vector<double>{1e300}, 0, 4); });
+    both([&](const auto& e) { return e.add_plain(a, world.plain(top, 2048)); });
     both([&](const auto& e) { return e.rotate(a, 2, keys); });  // no key
+    both([&](const auto& e) { return e.add_rotations(a, std::vector<int>{1, 2}, keys); });
+    both([&](const auto& e) { return e.add_rotations(a, std::vector<int>{1, 0}, keys); });
+    both([&](const auto& e) { return e.add_rotations(a, {}, keys); });
     both([&](const auto& e) { return e.relinearize(a, world.relin_key); });
     both([&](const auto& e) { return e.multiply(three, a); });
     if (top > 1) {
@@ -260,6 +266,18 @@ TEST(NativeEvaluatorHoisting, RotatesAsSealDoesWithinTheBound) {
                 << degree << ' ' << steps[i];
         }
         EXPECT_EQ(code_of(world.native->rotate_many(a, std::vector<int>{3}, keys)), "INTERNAL") << "no key";
+        for (const std::vector<int>& some : {std::vector<int>{77}, std::vector<int>{1, 2, -1}}) {
+            const auto sum = world.native->add_rotations(a, some, keys),
+                       other = world.seals.add_rotations(a, some, keys);
+            ASSERT_TRUE(sum && other) << text_of(sum) << text_of(other);
+            EXPECT_EQ(sum->scale, other->scale);
+            const auto slots = world.decrypt(*sum);
+            EXPECT_LE(max_abs_diff(slots, world.decrypt(*other)), static_cast<double>(some.size()) * bound);
+            const std::size_t at = 5, count = values.size();
+            double expected = values[at];
+            for (const int step : some) expected += values[(at + count + static_cast<std::size_t>(step)) % count];
+            EXPECT_NEAR(slots[at], expected, static_cast<double>(some.size() + 1) * bound + 1e4 / scale);
+        }
     }
 }
 

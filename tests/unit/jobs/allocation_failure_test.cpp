@@ -79,5 +79,44 @@ TEST(AllocationFailure, AcceptedJobsComeToTheirEnd) {
     }
 }
 
+TEST(AllocationFailure, EveryErasureIsAnswered) {
+    const TempDirectory directory;
+    ServiceOptions options;
+    options.workers = 2;
+    options.max_queued_jobs = 1000;
+    JobService service(open_store(directory), transform, options, system_now);
+    ASSERT_TRUE(service.start());
+    std::vector<Submission> sent;
+    for (std::size_t i = 0; i < 300; ++i) {
+        sent.push_back(submission(100, i));
+        ASSERT_TRUE(service.submit(sent.back(), [](const Result<Accepted>&) {}));
+    }
+    std::vector<std::atomic<bool>> erased(sent.size());
+    std::size_t taken = 0;
+    std::atomic<std::size_t> answered = 0;
+    failing = true;
+    for (std::size_t i = 0; i < sent.size(); ++i) {
+        try {
+            const auto begun =
+                service.erase(sent[i].id, i % 9 == 0 ? "somebody else's" : "alice", [&, i](const Result<void>& told) {
+                    erased[i] = told.has_value();
+                    ++answered;
+                });
+            if (begun) ++taken;
+        } catch (const std::bad_alloc&) {
+            // The test's own.
+        }
+    }
+    failing = false;
+    service.stop();
+    EXPECT_EQ(answered, taken);
+    EXPECT_GT(taken, 10u) << "some got through";
+    for (std::size_t i = 0; i < sent.size(); ++i) {
+        const auto job = service.find(sent[i].id, "alice");
+        EXPECT_FALSE(job && erased[i]) << "a job is back that was erased";
+        EXPECT_TRUE(job || i % 9 != 0) << "a job is gone that nobody could erase";
+    }
+}
+
 }  // namespace
 }  // namespace einfer::jobs::test

@@ -28,6 +28,9 @@ Submission submission_of(const std::string& id) {
     return job;
 }
 
+/// Every eighth.
+bool will_be_erased(const std::string& id) { return id[0] == '0' || id[0] == '8'; }
+
 /// What a child tells its parent: one letter and an id, in one write, which a pipe does not tear.
 constexpr std::size_t record_size = 33;
 
@@ -51,8 +54,13 @@ void tell(int pipe, char what, const std::string& id) {
     if (!service.start()) _exit(2);
     for (;;) {
         const std::string id = random_id();
-        const auto taken = service.submit(submission_of(id), [pipe, id](const Result<Accepted>& written) {
-            if (written) tell(pipe, 'a', id);
+        const auto taken = service.submit(submission_of(id), [pipe, id, &service](const Result<Accepted>& written) {
+            if (!written) return;
+            tell(pipe, 'a', id);
+            if (!will_be_erased(id)) return;
+            (void)service.erase(id, "alice", [pipe, id](const Result<void>& erased) {
+                if (erased) tell(pipe, 'e', id);
+            });
         });
         if (!taken) std::this_thread::sleep_for(std::chrono::microseconds(500));
     }
@@ -106,12 +114,19 @@ public:
             const std::string id = record.substr(1);
             accepted_.insert(id);  // a final one was accepted, even if that message was lost in the crash
             if (record[0] == 'f') reported_.insert(id);
+            if (record[0] == 'e') erased_.insert(id);
         }
     }
     void check(SqliteStore& store) {
         for (const std::string& id : accepted_) {
             const auto job = store.find(id, "alice");
+            if (!job && job.error().code == ErrorCode::JobExpired && will_be_erased(id)) {
+                erased_.insert(id);  // it was, even if that message was lost in the crash; from now on it has to be
+                EXPECT_FALSE(store.inputs(id));
+                continue;
+            }
             ASSERT_TRUE(job) << "an acknowledged job is gone";
+            EXPECT_FALSE(erased_.contains(id)) << "an erased job is back";
             if (!is_final(job->state)) {
                 EXPECT_FALSE(reported_.contains(id)) << "a reported end is gone";
                 EXPECT_FALSE(finals_.contains(id)) << "an end was taken back";
@@ -128,11 +143,18 @@ public:
         }
     }
     [[nodiscard]] const std::set<std::string>& accepted() const { return accepted_; }
-    [[nodiscard]] std::size_t finals() const { return finals_.size(); }
+    /// Jobs that have come to an end, of one kind or the other.
+    [[nodiscard]] std::size_t ended() const {
+        std::set<std::string> all = erased_;
+        for (const auto& [id, end] : finals_) all.insert(id);
+        return all.size();
+    }
+    [[nodiscard]] std::size_t erased() const { return erased_.size(); }
 
 private:
     std::set<std::string> accepted_;
     std::set<std::string> reported_;
+    std::set<std::string> erased_;
     std::map<std::string, Final> finals_;
 };
 
@@ -163,12 +185,16 @@ TEST(Crash, KilledAtRandomTimes) {
     ServiceOptions options;
     options.workers = 2;
     options.max_attempts = 1000;
-    JobService service(open_store(directory), transform, options, system_now);
-    ASSERT_TRUE(service.start());
-    for (const std::string& id : history.accepted()) ASSERT_TRUE(wait_final(service, id));
-    service.stop();
+    {
+        JobService service(open_store(directory), transform, options, system_now);
+        ASSERT_TRUE(service.start());
+        for (const std::string& id : history.accepted()) ASSERT_TRUE(wait_final(service, id));
+    }
     EXPECT_GT(history.accepted().size(), 100u) << "the test has tested something";
-    for (const std::string& id : history.accepted()) EXPECT_TRUE(service.find(id, "alice"));
+    EXPECT_GT(history.erased(), 3u);
+    const auto store = open_store(directory);
+    history.check(*store);
+    EXPECT_EQ(history.ended(), history.accepted().size());
 }
 
 TEST(Crash, EveryAcceptedJobIsFinalInTheEnd) {
@@ -189,7 +215,7 @@ TEST(Crash, EveryAcceptedJobIsFinalInTheEnd) {
     }
     const auto store = open_store(directory);
     history.check(*store);
-    EXPECT_EQ(history.finals(), history.accepted().size());
+    EXPECT_EQ(history.ended(), history.accepted().size());
 }
 
 // A job that kills the process takes the jobs that run beside it along. It must not take them along for good.

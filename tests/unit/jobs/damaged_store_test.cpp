@@ -38,6 +38,8 @@ protected:
             Submission job = submission(i % 3 * 30'000 + 10 * i, i);
             job.model_id = "model " + std::to_string(i);
             job.idempotency_key = "key " + std::to_string(i);
+            if (i % 5 == 0) job.evaluation_key_id = std::string(64, static_cast<char>('0' + i % 10));
+            if (i % 7 == 0) job.result_format = "compact";
             const std::string id = job.id;
             EXPECT_TRUE(apply(*store, Insert{job}));
             if (i % 4 != 0) {
@@ -69,6 +71,8 @@ protected:
         EXPECT_EQ(job->submission.model_id, sent.model_id);
         EXPECT_EQ(job->submission.batch_size, sent.batch_size);
         EXPECT_EQ(job->submission.request_digest, sent.request_digest);
+        EXPECT_EQ(job->submission.evaluation_key_id, sent.evaluation_key_id);
+        EXPECT_EQ(job->submission.result_format, sent.result_format);
         EXPECT_EQ(job->created_at, before.created_at);
         if (job->state == State::Completed) {
             EXPECT_EQ(job->outcome->result, transformed(*sent.inputs));
@@ -268,7 +272,8 @@ TEST_F(Tampered, NoColumnOfARequestCanChange) {
     for (const char* change :
          {"id = lower('0123456789ABCDEF0123456789ABCDEF')", "model_id = 'other'", "model_version = '9'",
           "encoding = 'base64'", "request_digest = 'd'", "batch_size = 4", "seal_minor = 1", "created_at = 1",
-          "idempotency_key = 'k'", "state = 2", "state = 3", "state = 4, tenant = 'bob'"}) {
+          "idempotency_key = 'k'", "evaluation_key_id = '5'", "result_format = 'compact'", "state = 2", "state = 3",
+          "state = 4", "state = 4, tenant = 'bob'"}) {
         const std::string id = running();
         run_sql(directory_, std::string("UPDATE jobs SET ") + change + " WHERE id = '" + id + "'");
         const std::string now = std::string_view(change).starts_with("id") ? "0123456789abcdef0123456789abcdef" : id;
@@ -276,6 +281,20 @@ TEST_F(Tampered, NoColumnOfARequestCanChange) {
         EXPECT_EQ(find_error(now, tenant), ErrorCode::Internal) << change;
         EXPECT_FALSE(store_->load(now)) << change;
         EXPECT_NE(store_->last_diagnostic(), "");
+    }
+}
+
+TEST_F(Tampered, NoOptionalMemberCanBeLost) {
+    for (const char* change : {"evaluation_key_id = ''", "result_format = 'seal'",
+                               "evaluation_key_id = '', result_format = 'seal'", "result_format = 'key'"}) {
+        Submission job = submission();
+        job.evaluation_key_id = "key";
+        job.result_format = "compact";
+        ASSERT_TRUE(apply(*store_, Insert{job}));
+        ASSERT_EQ(store_->find(job.id, "alice")->submission.evaluation_key_id, "key");
+        ASSERT_EQ(store_->load(job.id)->submission.result_format, "compact");
+        run_sql(directory_, std::string("UPDATE jobs SET ") + change + " WHERE id = '" + job.id + "'");
+        EXPECT_EQ(find_error(job.id), ErrorCode::Internal) << change;
     }
 }
 

@@ -52,7 +52,9 @@ TEST_F(Keys, AnotherBodyIsAConflict) {
     for (const auto change :
          {+[](Submission& job) { job.model_id += 'x'; }, +[](Submission& job) { job.model_version = "1.0.1"; },
           +[](Submission& job) { job.encoding = "base64"; }, +[](Submission& job) { job.request_digest[63] = 'e'; },
-          +[](Submission& job) { ++job.batch_size; }}) {
+          +[](Submission& job) { ++job.batch_size; }, +[](Submission& job) { job.encoding = "binary"; },
+          +[](Submission& job) { job.evaluation_key_id = std::string(64, '5'); },
+          +[](Submission& job) { job.result_format = "compact"; }}) {
         Submission other = keyed();
         change(other);
         const auto refused = apply(*store_, Insert{other});

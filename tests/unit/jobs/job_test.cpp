@@ -15,6 +15,7 @@ TEST(Job, EveryMoveIsLegalOrNot) {
     const std::set<std::pair<State, State>> legal{
         {State::Queued, State::Running}, {State::Running, State::Running},   {State::Running, State::Completed},
         {State::Running, State::Failed}, {State::Completed, State::Expired}, {State::Failed, State::Expired},
+        {State::Queued, State::Expired}, {State::Running, State::Expired},
     };
     for (const State from : all_states)
         for (const State to : all_states)

@@ -162,7 +162,7 @@ TEST(ReadyQueue, OneJobWaitsForOneTurnOfATenantWithMany) {
     }
 }
 
-// The order of all jobs, against a plain model.
+// The order of all jobs, some of which are removed, against a plain model.
 TEST(ReadyQueue, AnyHistoryIsInTurnAndInOrder) {
     std::minstd_rand random(11);
     ReadyQueue queue;
@@ -170,7 +170,17 @@ TEST(ReadyQueue, AnyHistoryIsInTurnAndInOrder) {
     std::list<std::pair<std::string, std::list<std::string>>> turns;
     std::size_t waiting = 0;
     for (int step = 0; step < 5000; ++step) {
-        if (random() % 100 < 51 || waiting == 0) {
+        if (random() % 8 == 0) {
+            ASSERT_NO_FATAL_FAILURE(queue.remove("not there"));
+            if (waiting == 0) continue;
+            auto turn = std::next(turns.begin(), static_cast<std::ptrdiff_t>(random() % turns.size()));
+            auto job = std::next(turn->second.begin(), static_cast<std::ptrdiff_t>(random() % turn->second.size()));
+            queue.remove(*job);
+            queue.remove(*job);
+            turn->second.erase(job);
+            if (turn->second.empty()) turns.erase(turn);
+            --waiting;
+        } else if (random() % 100 < 57 || waiting == 0) {
             const std::string tenant(1, static_cast<char>('a' + random() % 6)), id = tenant + std::to_string(step);
             queue_up(queue, {id.c_str()});
             auto found = std::find_if(turns.begin(), turns.end(), [&](auto& turn) { return turn.first == tenant; });
@@ -207,6 +217,31 @@ TEST(ReadyQueue, ASuspectRunsAloneAmongTenants) {
     EXPECT_EQ(next.wait_for(std::chrono::milliseconds(20)), std::future_status::timeout);
     queue.release(alone);
     EXPECT_EQ(next.get(), "c1");
+}
+
+TEST(ReadyQueue, ARemovedSuspectHoldsNobodyUp) {
+    ReadyQueue queue;
+    queue.recover({.id = "a1", .tenant = "a", .attempt = 1, .suspect = true});
+    queue.recover({.id = "a2", .tenant = "a"});
+    queue.open();
+    queue.remove("a1");
+    auto worker = std::async(std::launch::async, [&] { return take_all(queue, 1); });
+    EXPECT_EQ(worker.get(), Order{"a2"});
+    auto other = std::async(std::launch::async, [&] { return take_all(queue, 1); });
+    while (queue.idle() == 0) std::this_thread::yield();
+    EXPECT_EQ(queue.announce(), Place::Claimed) << "there is no suspect left";
+    queue.arrive(node("b", true));
+    EXPECT_EQ(other.get(), Order{"b"});
+}
+
+TEST(ReadyQueue, ARemovedJobNoLongerKeepsStopWaiting) {
+    ReadyQueue queue;
+    queue.open();
+    ASSERT_EQ(queue.announce(), Place::Queued);
+    queue.arrive(node("a", true));
+    queue.remove("a");
+    queue.stop();
+    EXPECT_TRUE(queue.take().empty());
 }
 
 TEST(ReadyQueue, StopKeepsWhatIsClaimedBehindWhatIsNot) {

@@ -49,11 +49,11 @@ void tamper(const TempDirectory& directory, const char* sql) {
 TEST_F(StoreFiles, NewerSchemaIsRefused) {
     const std::string id = running();
     store_.reset();
-    tamper(directory_, "PRAGMA user_version = 3");
+    tamper(directory_, "PRAGMA user_version = 4");
     const auto newer = SqliteStore::open(directory_.data(), system_now);
     ASSERT_FALSE(newer);
     EXPECT_NE(newer.error().message.find("newer version"), std::string::npos) << newer.error().message;
-    tamper(directory_, "PRAGMA user_version = 2");
+    tamper(directory_, "PRAGMA user_version = 3");
     reopen();
     EXPECT_TRUE(store_->find(id, "alice")) << "the refusal changed nothing";
 }

@@ -1,4 +1,5 @@
-// A database that the first version wrote.
+// Databases that earlier versions wrote.
+#include "jobs/checksum.h"
 #include "unit/jobs/faulty_disk.h"
 #include "unit/jobs/sql.h"
 #include "unit/jobs/support.h"
@@ -63,6 +64,62 @@ constexpr const char* version_1 = R"sql(
                             1001, 1002, NULL, NULL, NULL, NULL);
 )sql";
 
+// What version 2 made of them. Never to be changed.
+constexpr const char* version_2 = R"sql(
+    ALTER TABLE jobs ADD COLUMN idempotency_key TEXT;
+    ALTER TABLE jobs ADD COLUMN stored_bytes INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE jobs ADD COLUMN request_checksum INTEGER;
+    ALTER TABLE jobs ADD COLUMN input_checksum INTEGER;
+    ALTER TABLE jobs ADD COLUMN outcome_checksum INTEGER;
+    CREATE UNIQUE INDEX jobs_keys ON jobs(tenant, idempotency_key) WHERE idempotency_key IS NOT NULL;
+    UPDATE jobs SET stored_bytes = coalesce((SELECT length(bytes) FROM job_inputs WHERE job = seq), 0)
+                                 + coalesce((SELECT length(bytes) FROM job_results WHERE job = seq), 0)
+        WHERE state IN (0, 1, 2, 3);
+
+    CREATE TABLE tenants(
+        tenant       TEXT PRIMARY KEY,
+        stored_bytes INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE all_tenants(
+        row          INTEGER PRIMARY KEY CHECK (row = 1),
+        stored_bytes INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO all_tenants VALUES(1, 0);
+    CREATE TRIGGER jobs_inserted AFTER INSERT ON jobs WHEN NEW.stored_bytes <> 0 BEGIN
+        INSERT INTO tenants VALUES(NEW.tenant, NEW.stored_bytes)
+            ON CONFLICT(tenant) DO UPDATE SET stored_bytes = stored_bytes + excluded.stored_bytes;
+        UPDATE all_tenants SET stored_bytes = stored_bytes + NEW.stored_bytes;
+    END;
+    CREATE TRIGGER jobs_updated AFTER UPDATE OF stored_bytes ON jobs WHEN NEW.stored_bytes <> OLD.stored_bytes BEGIN
+        INSERT INTO tenants VALUES(NEW.tenant, NEW.stored_bytes - OLD.stored_bytes)
+            ON CONFLICT(tenant) DO UPDATE SET stored_bytes = stored_bytes + excluded.stored_bytes;
+        DELETE FROM tenants WHERE tenant = NEW.tenant AND stored_bytes = 0;
+        UPDATE all_tenants SET stored_bytes = stored_bytes + NEW.stored_bytes - OLD.stored_bytes;
+    END;
+    CREATE TRIGGER jobs_deleted AFTER DELETE ON jobs WHEN OLD.stored_bytes <> 0 BEGIN
+        UPDATE tenants SET stored_bytes = stored_bytes - OLD.stored_bytes WHERE tenant = OLD.tenant;
+        DELETE FROM tenants WHERE tenant = OLD.tenant AND stored_bytes = 0;
+        UPDATE all_tenants SET stored_bytes = stored_bytes - OLD.stored_bytes;
+    END;
+    PRAGMA user_version = 2;
+)sql";
+
+/// The checksum that version 2 wrote for a request.
+std::int64_t checksum_of_version_2(const Submission& job, UnixMillis created_at) {
+    return Checksum()
+        .add(job.id)
+        .add(job.tenant)
+        .add(job.model_id)
+        .add(job.model_version)
+        .add(job.encoding)
+        .add(job.request_digest)
+        .add(std::int64_t{job.batch_size})
+        .add(std::int64_t{job.seal_minor})
+        .add(job.idempotency_key)
+        .add(created_at)
+        .value();
+}
+
 class Migration : public ::testing::Test {
 protected:
     Migration() {
@@ -94,8 +151,43 @@ TEST_F(Migration, KeepsEveryJob) {
         EXPECT_EQ(store->stored_bytes("carol")->of_tenant, 0u);
         EXPECT_EQ(store->stored_bytes("carol")->of_all, 50'005u);
     }
-    EXPECT_EQ(run_sql(directory_, "PRAGMA user_version").front().front(), "2");
+    EXPECT_EQ(run_sql(directory_, "PRAGMA user_version").front().front(), "3");
     EXPECT_EQ(run_sql(directory_, "PRAGMA integrity_check").front().front(), "ok");
+}
+
+TEST_F(Migration, FromVersion2) {
+    run_sql(directory_, version_2);
+    Submission job;
+    job.id = "of version 2";
+    job.tenant = "dave";
+    job.model_id = "m";
+    job.model_version = "1.0.0";
+    job.encoding = "hex";
+    job.request_digest = "d6";
+    job.seal_minor = 3;
+    job.idempotency_key = "k";
+    run_sql(directory_,
+            "INSERT INTO jobs(seq, id, tenant, model_id, model_version, encoding, request_digest, batch_size, "
+            "seal_minor, state, attempt, created_at, idempotency_key, stored_bytes, request_checksum) VALUES(6, 'of "
+            "version 2', 'dave', 'm', '1.0.0', 'hex', 'd6', 1, 3, 0, 0, 1000, 'k', 2, " +
+                std::to_string(checksum_of_version_2(job, 1000)) + ")");
+    run_sql(directory_, "INSERT INTO job_inputs VALUES(6, x'0102')");
+    for (int opened = 0; opened < 2; ++opened) {
+        const auto store = open_store(directory_);
+        const auto found = store->find(job.id, "dave");
+        ASSERT_TRUE(found) << store->last_diagnostic();
+        EXPECT_EQ(found->submission.evaluation_key_id, "");
+        EXPECT_EQ(found->submission.result_format, "seal");
+        EXPECT_EQ(store->find("completed", "bob")->outcome->result, (Bytes{3, 3, 3}));
+        EXPECT_EQ(store->find("expired", "carol").error().code, ErrorCode::JobExpired);
+        EXPECT_EQ(store->stored_bytes("dave")->of_tenant, 2u);
+        job.inputs = std::make_shared<const Bytes>();
+        EXPECT_EQ(apply(*store, Insert{job})->repeats, job.id) << "the same body as before there were the new members";
+    }
+    EXPECT_EQ(run_sql(directory_, "PRAGMA user_version").front().front(), "3");
+    const auto store = open_store(directory_);
+    for (const char* id : {"queued", "running"}) EXPECT_TRUE(apply(*store, SqliteStore::Erase{id, "alice"}));
+    EXPECT_EQ(store->stored_bytes("alice")->of_tenant, 0u);
 }
 
 TEST_F(Migration, OldJobsLiveOnAndNewOnesCome) {

@@ -51,9 +51,35 @@ TEST(InferRequest, BatchSizeAndVersionsAreOptional) {
     for (const char* version : {"1.0", "1.0.0"})
         EXPECT_EQ(parse_request(around(inputs, R"("api_version":")" + std::string(version) + "\",")),
                   "m 1.0.0 1 hex 00");
-    for (const char* version : {"", "1", "1.1", "2.0", "v1.0", "1.0.0 ", "1.0.1", "1.0.0.0"})
+    for (const char* version : {"1.1", "1.1.0"}) {
+        RequestProbe probe(64);
+        probe.feed(around(inputs, R"("api_version":")" + std::string(version) + "\","));
+        EXPECT_EQ(probe.finish().request->api_version, protocol::ApiVersion::V1_1);
+    }
+    for (const char* version : {"", "1", "1.2", "1.1.1", "2.0", "v1.0", "1.0.0 ", "1.0.1", "1.0.0.0"})
         EXPECT_EQ(parse_request(around(inputs, R"("api_version":")" + std::string(version) + "\",")).substr(0, 23),
                   "UNSUPPORTED_API_VERSION");
+}
+
+TEST(InferRequest, EvaluationKeysAndTheResultsFormatAreOptional) {
+    const std::string inputs = R"([{"encoding":"hex","payload":"00"}])", key(64, 'a');
+    const auto parsed = [&](const std::string& more) {
+        RequestProbe probe(64);
+        probe.feed(around(inputs, more));
+        return probe.finish().request;
+    };
+    EXPECT_EQ(parsed("")->evaluation_key_id, "");
+    EXPECT_EQ(parsed("")->result_format, protocol::ResultFormat::Seal);
+    EXPECT_EQ(parsed(R"("evaluation_key_id":")" + key + "\",")->evaluation_key_id, key);
+    EXPECT_EQ(parsed(R"("result_format":"seal",)")->result_format, protocol::ResultFormat::Seal);
+    EXPECT_EQ(parsed(R"("result_format":"compact",)")->result_format, protocol::ResultFormat::Compact);
+    for (const std::string& bad : {key + 'a', key.substr(1), std::string(64, 'A'), std::string(64, 'g'), std::string()})
+        EXPECT_EQ(parse_request(around(inputs, R"("evaluation_key_id":")" + bad + "\",")),
+                  violation("pattern", "/evaluation_key_id"));
+    EXPECT_EQ(parse_request(around(inputs, R"("evaluation_key_id":1,)")), violation("type", "/evaluation_key_id"));
+    for (const char* bad : {R"("Seal")", R"("")", "1", "null"})
+        EXPECT_EQ(parse_request(around(inputs, R"("result_format":)" + std::string(bad) + ",")),
+                  violation("enum", "/result_format"));
 }
 
 TEST(InferRequest, EscapesInPayloadsMeanWhatTheyDo) {
@@ -71,12 +97,12 @@ TEST(InferRequest, EscapesInPayloadsMeanWhatTheyDo) {
 
 TEST(InferRequest, EncodingFaultsBelongToTheirPayload) {
     const std::string good = R"({"encoding":"hex","payload":"01"})";
-    for (const char* bad :
-         {R"({"encoding":"HEX","payload":"00"})", R"({"payload":"00","encoding":"HEX"})",
-          R"({"encoding":"","payload":"00"})", R"({"encoding":"hex","payload":""})",
-          R"({"payload":"","encoding":"hex"})", R"({"encoding":"hex","payload":"0"})",
-          R"({"payload":"0","encoding":"hex"})", R"({"encoding":"base64","payload":"AA"})",
-          R"({"encoding":"base64","payload":"0h=="})", R"({"encoding":"hex\u0000","payload":"00"})"}) {
+    for (const char* bad : {R"({"encoding":"HEX","payload":"00"})", R"({"payload":"00","encoding":"HEX"})",
+                            R"({"encoding":"binary","payload":"00"})", R"({"encoding":"","payload":"00"})",
+                            R"({"encoding":"hex","payload":""})", R"({"payload":"","encoding":"hex"})",
+                            R"({"encoding":"hex","payload":"0"})", R"({"payload":"0","encoding":"hex"})",
+                            R"({"encoding":"base64","payload":"AA"})", R"({"encoding":"base64","payload":"0h=="})",
+                            R"({"encoding":"hex\u0000","payload":"00"})"}) {
         EXPECT_EQ(parse_request(around('[' + std::string(good) + ',' + bad + ',' + good + ']')),
                   "m 1.0.0 1 hex 01 <INVALID_ENCODING> 01")
             << bad;

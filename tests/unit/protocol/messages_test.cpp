@@ -133,6 +133,19 @@ TEST(Messages, ResultsCarryThePayloadInTheirEncoding) {
     checked(Schema::Result, json::serialize(document.at("result")));
 }
 
+TEST(Messages, ABinaryJobHasItsBytesBehindIt) {
+    protocol::JobMessage message = job("completed");
+    message.started_at = message.finished_at = "2026-03-02T09:15:06.001Z";
+    message.result = result(protocol::Encoding::Binary);
+    for (const std::size_t bytes : {std::size_t{1}, std::size_t{786'545}}) {
+        const json::value document = checked(Schema::JobBinary, protocol::binary_job_header(message, bytes));
+        EXPECT_EQ(document.at("result").at("binary_data_size").to_number<std::size_t>(), bytes);
+        EXPECT_EQ(document.at("result").at("encoding").get_string(), "binary");
+        EXPECT_FALSE(document.at("result").get_object().contains("payload"));
+        EXPECT_EQ(document.at("job_id").get_string(), message.job_id);
+    }
+}
+
 TEST(Messages, ExampleJobsAreRead) {
     const protocol::JobMessage completed =
         protocol::job_from_json(checked(Schema::Job, read_file(source_dir / "docs/api/examples/job_completed.json")));
@@ -153,7 +166,8 @@ TEST(Messages, KeysOfEveryModelFitTheSchema) {
         .key_parms_id = std::string(64, '1'),
         .data_parms_ids = {std::string(64, '2'), std::string(64, '3')},
     };
-    const json::value document = checked(Schema::Keys, protocol::keys_body(std::vector{message, message}));
+    const json::value document =
+        checked(Schema::Keys, protocol::keys_body(std::vector{message, message}, protocol::ApiVersion::V1_0));
     const json::value& model = document.at("models").at(1);
     EXPECT_EQ(model.at("coeff_modulus").at(0).get_string(), "1152921504606584833");
     EXPECT_EQ(model.at("scale").to_number<double>(), 1073741824.0);
@@ -161,7 +175,7 @@ TEST(Messages, KeysOfEveryModelFitTheSchema) {
     EXPECT_EQ(model.at("parms_ids").at("data").at(1).get_string(), std::string(64, '3'));
     EXPECT_EQ(json::serialize(model.at("evaluation_keys")),
               R"({"relinearization":false,"galois_steps":[],"byte_counts":{"relinearization":0,"galois":0}})");
-    checked(Schema::Keys, protocol::keys_body({}));
+    checked(Schema::Keys, protocol::keys_body({}, protocol::ApiVersion::V1_0));
 }
 
 TEST(Messages, PlainRequestsAreRead) {
@@ -195,14 +209,27 @@ TEST(Messages, AsManyPlainRowsAsTheContractAllows) {
 }
 
 TEST(Messages, PlainAnswers) {
-    const std::vector<double> outputs{0.5, -1e-300, 3};
+    const std::vector<std::vector<double>> outputs{{0.5}, {-1e-300}, {3}};
     const json::value document =
-        checked(Schema::InferPlainResponse, protocol::infer_plain_body("logistic_v1", "1.0.0", outputs));
-    for (std::size_t i = 0; i < outputs.size(); ++i)
-        EXPECT_EQ(document.at("outputs").get_array().at(i).to_number<double>(), outputs[i]);
+        checked(Schema::InferPlainResponse,
+                protocol::infer_plain_body("logistic_v1", "1.0.0", outputs, protocol::ApiVersion::V1_0));
+    EXPECT_EQ(json::serialize(document.at("outputs")), "[5E-1,-1E-300,3]");
+    const std::vector<std::vector<double>> more{{1, 2}, {3}};
+    const json::value later = checked(Schema::InferPlainResponse11,
+                                      protocol::infer_plain_body("m", "1.0.0", more, protocol::ApiVersion::V1_1));
+    EXPECT_EQ(json::serialize(later.at("outputs")), "[[1,2],[3]]");
 }
 
-TEST(ApiVersion, OneIsSpoken) {
+TEST(ApiVersion, TwoAreSpoken) {
+    for (const char* text : {"1.0", "1.0.0"})
+        EXPECT_EQ(protocol::parse_api_version(text).value(), protocol::ApiVersion::V1_0);
+    for (const char* text : {"1.1", "1.1.0"})
+        EXPECT_EQ(protocol::parse_api_version(text).value(), protocol::ApiVersion::V1_1);
+    for (const char* other : {"", "1", "1.2", "1.1.1", "01.1", "1.1 ", "1.10"})
+        EXPECT_EQ(code_of(protocol::parse_api_version(other)), "UNSUPPORTED_API_VERSION") << other;
+}
+
+TEST(ApiVersion, OneIsSpokenWhereThereIsNoOtherForm) {
     EXPECT_TRUE(protocol::check_api_version("1.0"));
     EXPECT_TRUE(protocol::check_api_version(protocol::api_version));
     for (const char* other : {"", "1", "1.1", "01.0", "1.0 ", "1.00"})

@@ -78,7 +78,7 @@ TEST(Encoding, NamesAreExact) {
     for (const Encoding encoding : {Encoding::Hex, Encoding::Base64})
         EXPECT_EQ(protocol::encoding_from(protocol::name(encoding)), encoding);
     for (const std::string& other :
-         {""s, "HEX"s, "Hex"s, "hex "s, "hex\0"s, "base64url"s, "Base64"s, "base-64"s, "BASE64"s})
+         {""s, "HEX"s, "Hex"s, "hex "s, "hex\0"s, "base64url"s, "Base64"s, "base-64"s, "BASE64"s, "binary"s})
         EXPECT_FALSE(protocol::encoding_from(other)) << other;
 }
 
@@ -101,6 +101,11 @@ TEST(Encoding, KnownTexts) {  // RFC 4648, section 10
             EXPECT_EQ(decode_every_way(Encoding::Base64, text), (Decoded{"OK", bytes}));
         }
     }
+    std::string raw = "=";
+    protocol::append_encoded(raw, Encoding::Binary, std::vector<std::uint8_t>{0xab, 0});
+    EXPECT_EQ(raw, "=\xab\0"s);
+    EXPECT_EQ(protocol::encoded_size(Encoding::Binary, 7), 7u);
+    EXPECT_EQ(protocol::name(Encoding::Binary), "binary");
     std::string text = "=";
     protocol::append_encoded(text, Encoding::Hex, std::vector<std::uint8_t>{0xab});
     EXPECT_EQ(text, "=ab") << "appends";

@@ -38,7 +38,7 @@ TEST_F(RegistryDirectory, ModelsAreSortedWhateverTheFilesAreCalled) {
     const auto loaded = load();
     ASSERT_TRUE(loaded) << loaded.error().to_string();
     std::string order;
-    for (const registry::Model& model : *loaded)
+    for (const registry::Model& model : loaded->columns)
         order += model.description.model_id + ' ' + model.description.version + ',';
     EXPECT_EQ(order, "alpha 1.0.0,alpha 2.0.0,beta 1.0.0,zeta 1.0.0,");
 }
@@ -53,7 +53,7 @@ TEST_F(RegistryDirectory, OnlyJsonFilesDirectlyInItCount) {
     add("more/bad.json", "{");
     const auto loaded = load();
     ASSERT_TRUE(loaded) << loaded.error().to_string();
-    EXPECT_EQ(loaded->size(), 1u);
+    EXPECT_EQ(loaded->columns.size(), 1u);
 }
 
 TEST_F(RegistryDirectory, OneBadFileStopsTheLoad) {
@@ -141,7 +141,7 @@ TEST(ShippedModels, LoadAsTheContractHasThem) {
     const auto loaded = registry::load(source_dir / "models", proved);
     ASSERT_TRUE(loaded) << loaded.error().to_string();
     bool found = false;
-    for (const registry::Model& model : *loaded) {
+    for (const registry::Model& model : loaded->columns) {
         EXPECT_EQ(model.input_bounds.size(), model.description.input_dimension);
         if (model.description.model_id != "logistic_v1") continue;
         found = true;

@@ -19,20 +19,19 @@ TEST(Catalog, ServesTheShippedModels) {
     EXPECT_EQ((*catalog)->models().size(), json_files(source_dir / "models").size());
     EXPECT_TRUE(
         std::is_sorted((*catalog)->models().begin(), (*catalog)->models().end(), [](const auto& a, const auto& b) {
-            return std::tie(a->description().model_id, a->description().version) <
-                   std::tie(b->description().model_id, b->description().version);
+            return std::tie(a->view.model_id, a->view.version) < std::tie(b->view.model_id, b->view.version);
         }));
     for (const auto& served : (*catalog)->models()) {
-        EXPECT_LE(served->plan.error_bound, served->model.tolerance);
-        EXPECT_EQ(*(*catalog)->find(served->description().model_id, served->description().version), served.get());
-        EXPECT_EQ(served->scale(), served->description().encryption.scale);
+        EXPECT_GT(served->view.error_bound, 0);
+        EXPECT_EQ(*(*catalog)->find(served->view.model_id, served->view.version), served.get());
+        EXPECT_FALSE(protocol::find_fault(served->view)) << served->view.model_id;
     }
 }
 
 TEST(Catalog, FindsByBothNames) {
     const auto catalog = make_catalog({std::string(small_entry), with(small_entry, "/version", "\"1.10.0\"")}, false);
-    EXPECT_EQ((*catalog->find("small_v1", "1.0.0"))->description().version, "1.0.0");
-    EXPECT_EQ((*catalog->find("small_v1", "1.10.0"))->description().version, "1.10.0");
+    EXPECT_EQ((*catalog->find("small_v1", "1.0.0"))->view.version, "1.0.0");
+    EXPECT_EQ((*catalog->find("small_v1", "1.10.0"))->view.version, "1.10.0");
     const std::pair<const char*, const char*> unknown[] = {{"", ""},
                                                            {"small_v1", ""},
                                                            {"small_v1", "1.0"},
@@ -53,7 +52,7 @@ TEST(Catalog, ContextsComeLaterAndAreShared) {
     EXPECT_TRUE(catalog->ready());
     for (const auto& served : catalog->models()) {
         ASSERT_TRUE(served->context && served->evaluator);
-        EXPECT_EQ(served->context->poly_modulus_degree(), served->description().encryption.poly_modulus_degree);
+        EXPECT_EQ(served->context->poly_modulus_degree(), served->view.poly_modulus_degree);
     }
     const auto context = [&](const char* model_id, const char* version) {
         return &(*catalog->find(model_id, version))->context->seal();
@@ -75,11 +74,11 @@ TEST(Catalog, InputLevelsAreOneForEachSetOfParameters) {
         ASSERT_NE(level, levels.end());
         EXPECT_EQ(level->poly_modulus_degree, context.poly_modulus_degree());
         EXPECT_TRUE(std::ranges::equal(level->primes, context.level_primes(context.data_prime_count())));
-        EXPECT_GE(level->kept_primes, served->plan.input_primes);
+        EXPECT_GE(level->kept_primes, served->executable->kept_primes());
         EXPECT_LE(level->kept_primes, context.data_prime_count());
         EXPECT_TRUE(std::ranges::any_of(catalog->models(), [&](const auto& other) {
             return other->context->parms_id(other->context->data_prime_count()) == id &&
-                   other->plan.input_primes == level->kept_primes;
+                   other->executable->kept_primes() == level->kept_primes;
         }));
     }
     EXPECT_TRUE(make_catalog({std::string(small_entry)}, false)->input_levels().empty());
@@ -121,12 +120,11 @@ TEST(Catalog, LimitsAreThoseOfTheLargestModel) {
 TEST(Catalog, TheLimitTakesTheLargestHonestRequestOfEveryModel) {
     const auto catalog = Catalog::load(source_dir / "models").value();
     for (const auto& served : catalog->models()) {
-        const auto& encryption = served->description().encryption;
-        const std::size_t ciphertext =
-            wire::max_serialized_size(2, encryption.poly_modulus_degree, encryption.coeff_modulus_bits.size() - 1);
+        const protocol::ModelView& view = served->view;
+        const std::size_t ciphertext = wire::max_serialized_size(2, view.poly_modulus_degree, view.data_primes());
         RequestBody body;
-        body.inputs.assign(served->description().input_dimension, {"base64", std::string(2 * ciphertext, '0')});
-        EXPECT_LE(body.text().size(), catalog->limits().max_body_bytes) << served->description().model_id;
+        body.inputs.assign(view.input_ciphertexts(), {"base64", std::string(2 * ciphertext, '0')});
+        EXPECT_LE(body.text().size(), catalog->limits().max_body_bytes) << view.model_id;
     }
 }
 

@@ -36,12 +36,13 @@ protected:
 };
 
 TEST_F(Documents, ModelsFitTheSchemaAndHaveATag) {
-    const boost::json::value document = checked(Schema::Models, service->models().body);
+    const boost::json::value document = checked(Schema::Models, service->models(protocol::ApiVersion::V1_0).body);
     const auto& models = document.at("models").get_array();
     ASSERT_EQ(models.size(), 3u);
     EXPECT_EQ(models[0].at("model_id").get_string(), "large_v1");
     EXPECT_EQ(models[2].at("model_id").get_string(), "small_v1");
-    EXPECT_EQ(service->models().etag, server::entity_tag(service->models().body));
+    EXPECT_EQ(service->models(protocol::ApiVersion::V1_0).etag,
+              server::entity_tag(service->models(protocol::ApiVersion::V1_0).body));
 }
 
 TEST(EntityTag, IsStrongQuotedAndOfTheWholeBody) {
@@ -59,11 +60,11 @@ Bytes from_hex(std::string_view text) {
 }
 
 TEST_F(Documents, KeysGiveExactlySealsParameters) {
-    const auto text = service->keys(SEAL_VERSION_MINOR);
+    const auto text = service->keys(SEAL_VERSION_MINOR, protocol::ApiVersion::V1_0);
     ASSERT_TRUE(text) << text_of(text);
     const boost::json::value document = checked(Schema::Keys, *text);
     for (const auto& served : service->catalog().models()) {
-        const protocol::ModelDescription& model = served->description();
+        const protocol::ModelDescription& model = *served->view.v1_0;
         const boost::json::value* shown = nullptr;
         for (const auto& each : document.at("models").get_array())
             if (each.at("model_id").get_string() == model.model_id) shown = &each;
@@ -95,9 +96,11 @@ TEST_F(Documents, KeysGiveExactlySealsParameters) {
 }
 
 TEST_F(Documents, KeysAreThereForEverySealMinor) {
-    const boost::json::value own = checked(Schema::Keys, service->keys(SEAL_VERSION_MINOR).value());
+    const boost::json::value own =
+        checked(Schema::Keys, service->keys(SEAL_VERSION_MINOR, protocol::ApiVersion::V1_0).value());
     for (std::uint8_t minor = 0; minor <= wire::max_seal_minor; ++minor) {
-        const boost::json::value document = checked(Schema::Keys, service->keys(minor).value());
+        const boost::json::value document =
+            checked(Schema::Keys, service->keys(minor, protocol::ApiVersion::V1_0).value());
         const auto payload = [](const boost::json::value& keys) {
             return from_hex(keys.at("models").at(0).at("encryption_parameters").at("payload").get_string());
         };

@@ -52,6 +52,12 @@ protected:
         return upload.finish("tenant");
     }
 
+    Result<jobs::Submission> judge(const BinaryBody& body) {
+        server::InferUpload upload(*catalog, budget, body.header.size());
+        upload.feed(body.text());
+        return upload.finish("tenant");
+    }
+
     static std::unique_ptr<server::Catalog> catalog;
     static std::vector<Bytes> seeded, full;
     static Bytes foreign, foreign_seeded;  ///< of the large model
@@ -84,8 +90,94 @@ TEST_F(InferUpload, BecomesASubmission) {
                 parsed.push_back(parse(bytes, *model.context));
             }
             EXPECT_EQ(submission->request_digest, digest.hex_digest());
-            EXPECT_TRUE(*submission->inputs == inference::pack_inputs(parsed, model.plan.input_primes));
+            EXPECT_TRUE(*submission->inputs == inference::pack_inputs(parsed, model.executable->kept_primes()));
         }
+    EXPECT_EQ(budget.used(), 0u);
+}
+
+TEST_F(InferUpload, ABinaryBodyBecomesTheSameSubmission) {
+    for (const auto& ciphertexts : {seeded, full, {full[0], seeded[1]}}) {
+        const auto text = judge(request(ciphertexts));
+        const BinaryBody body(ciphertexts);
+        const auto binary = judge(body);
+        ASSERT_TRUE(text && binary) << text_of(binary);
+        EXPECT_EQ(binary->encoding, "binary");
+        EXPECT_EQ(binary->request_digest, text->request_digest);
+        EXPECT_TRUE(*binary->inputs == *text->inputs);
+        EXPECT_EQ(binary->result_bytes, text->result_bytes);
+        EXPECT_EQ(binary->seal_minor, text->seal_minor);
+        std::mt19937_64 random(5);
+        for (const std::size_t largest : {100u, 4096u, 65536u}) {
+            server::InferUpload upload(*catalog, budget, body.header.size());
+            feed_random(upload, body.text(), random, largest);
+            EXPECT_TRUE(*upload.finish("tenant")->inputs == *text->inputs);
+        }
+    }
+    EXPECT_EQ(budget.used(), 0u);
+}
+
+TEST_F(InferUpload, TheOptionalMembersOfV1_1) {
+    const std::string key(64, 'a');
+    const std::string members = R"("evaluation_key_id":")" + key + R"(","result_format":"seal","api_version":"1.1",)";
+    RequestBody body = request(seeded);
+    body.members = members;
+    for (const auto& submission : {judge(body), judge(BinaryBody(seeded, members))}) {
+        ASSERT_TRUE(submission) << text_of(submission);
+        EXPECT_EQ(submission->evaluation_key_id, key);
+        EXPECT_EQ(submission->result_format, "seal");
+    }
+    EXPECT_EQ(judge(request(seeded))->evaluation_key_id, "");
+    EXPECT_EQ(judge(request(seeded))->result_format, "seal");
+    body.members = R"("result_format":"compact",)";
+    const std::string refused =
+        "SCHEMA_VIOLATION: the model has no such result_format [pointer=/result_format] [rule=enum]";
+    EXPECT_EQ(text_of(judge(body)), refused);
+    EXPECT_EQ(text_of(judge(BinaryBody(seeded, body.members))), refused);
+}
+
+TEST_F(InferUpload, ABinaryBodyIsRefusedInTheSameOrder) {
+    const auto verdict = [&](BinaryBody body, const std::string& more = "") {
+        body.raw += more;
+        return text_of(judge(body));
+    };
+    const std::string lengths =
+        "INVALID_ENCODING: what follows the header is not as long as its binary_data_size together";
+    EXPECT_EQ(verdict(BinaryBody({full[0], foreign})),
+              "PAYLOAD_TOO_LARGE: a payload is longer than the model's largest ciphertext [input=1]");
+    EXPECT_EQ(verdict(BinaryBody({full[0], foreign}), "x"), lengths);
+    EXPECT_EQ(verdict(BinaryBody({full[0], Bytes(foreign.size() * 2)})),
+              "PAYLOAD_TOO_LARGE: a payload is longer than any model's largest ciphertext [input=1]");
+    EXPECT_EQ(verdict(BinaryBody({full[0], Bytes(foreign.size() * 2)}), "x"), lengths);
+    EXPECT_EQ(verdict(BinaryBody({full[0]}), "x").substr(0, 17), "WRONG_INPUT_COUNT");
+    EXPECT_EQ(verdict(BinaryBody(full, "", "no_model"), "x").substr(0, 13), "UNKNOWN_MODEL");
+    EXPECT_EQ(verdict(BinaryBody(full, R"("result_format":"compact",)"), "x").substr(0, 16), "SCHEMA_VIOLATION");
+    Bytes spoiled = full[1];
+    patch(spoiled, spoiled.size() - 8, ~std::uint64_t{0});
+    EXPECT_EQ(verdict(BinaryBody({full[0], spoiled}), "x"), lengths);
+    EXPECT_EQ(verdict(BinaryBody({full[0], spoiled})), text_of(judge(request({full[0], spoiled}))));
+    EXPECT_EQ(verdict(BinaryBody({full[0], foreign_seeded})), text_of(judge(request({full[0], foreign_seeded}))));
+    EXPECT_EQ(verdict(BinaryBody({foreign}, "", "large_v1")), "OK");
+}
+
+TEST_F(InferUpload, ABinaryBodyTakesFromTheBudgetAndGivesBack) {
+    const std::size_t input = full[0].size();
+    const BinaryBody body(full);
+    for (const std::size_t limit : {std::size_t{0}, input / 2, input + 1000}) {
+        MemoryBudget tight(limit);
+        {
+            server::InferUpload upload(*catalog, tight, body.header.size());
+            upload.feed(body.text());
+            EXPECT_LE(tight.used(), limit);
+            EXPECT_EQ(code_of(upload.finish("tenant")), "OVERLOADED") << limit;
+        }
+        EXPECT_EQ(tight.used(), 0u);
+    }
+    for (const std::size_t length :
+         {std::size_t{20}, body.header.size(), body.header.size() + input / 2, body.text().size() - 1}) {
+        server::InferUpload upload(*catalog, budget, body.header.size());
+        upload.feed(body.text().substr(0, length));
+        EXPECT_EQ(code_of(upload.finish("tenant")), "INVALID_ENCODING");
+    }
     EXPECT_EQ(budget.used(), 0u);
 }
 

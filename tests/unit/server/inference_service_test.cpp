@@ -49,7 +49,7 @@ protected:
     static RequestBody request(const InferenceService& service, std::string model_id, const keys::Session& session,
                                const std::vector<std::vector<double>>& columns) {
         RequestBody body;
-        const double scale = (*service.catalog().find(model_id, "1.0.0"))->scale();
+        const double scale = (*service.catalog().find(model_id, "1.0.0"))->view.scale;
         body.model_id = std::move(model_id);
         body.members = "\"batch_size\":" + std::to_string(columns.front().size()) + ",";
         for (const auto& column : columns) body.inputs.push_back(input_of(session.encrypt(column, scale).value()));
@@ -181,7 +181,7 @@ TEST_F(InferenceServiceTest, InputsThatCancelFailTheJobAndNothingElse) {
 TEST_F(InferenceServiceTest, ReadinessHasItsReason) {
     const auto service = make({std::string(small_entry)});
     EXPECT_EQ(code_of(service->readiness()), "CRYPTO_CONTEXT_UNAVAILABLE");
-    EXPECT_EQ(code_of(service->keys(1)), "CRYPTO_CONTEXT_UNAVAILABLE");
+    EXPECT_EQ(code_of(service->keys(1, protocol::ApiVersion::V1_0)), "CRYPTO_CONTEXT_UNAVAILABLE");
     ASSERT_TRUE(service->prepare());
     EXPECT_EQ(code_of(service->readiness()), "OK");
     const keys::Session session = make_session(context_of(*service, "small_v1"), EncryptionMode::Symmetric);

@@ -74,6 +74,25 @@ struct RequestBody {
     }
 };
 
+/// The same in the binary form.
+struct BinaryBody {
+    std::string header;
+    std::string raw;
+
+    /// Around `ciphertexts`; `members` as in RequestBody.
+    explicit BinaryBody(const std::vector<Bytes>& ciphertexts, const std::string& members = "",
+                        const std::string& model_id = "small_v1") {
+        header = R"({"model_id":")" + model_id + R"(","version":"1.0.0",)" + members + R"("inputs":[)";
+        for (const Bytes& bytes : ciphertexts) {
+            if (!raw.empty()) header += ',';
+            header += R"({"binary_data_size":)" + std::to_string(bytes.size()) + '}';
+            raw.append(bytes.begin(), bytes.end());
+        }
+        header += "]}";
+    }
+    [[nodiscard]] std::string text() const { return header + raw; }
+};
+
 /// Sets the minor version in every header of an uncompressed ciphertext.
 inline void set_minor(Bytes& bytes, std::uint8_t minor) {
     bytes[at::minor] = minor;

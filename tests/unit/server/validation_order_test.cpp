@@ -42,9 +42,11 @@ const Fault faults[] = {
          d.body.inputs.push_back({"hex", "00"});
      },
      "WRONG_INPUT_COUNT: "},
+    {"result_format", [](Draft& d) { d.body.members += R"("result_format":"compact",)"; },
+     "SCHEMA_VIOLATION: the model has no such result_format"},
     {"encoding", [](Draft& d) { d.body.inputs[1].payload += "!"; }, "INVALID_ENCODING: "},
     {"header", [](Draft& d) { d.ciphertexts[1][at::magic] ^= 1; },
-     "INVALID_CIPHERTEXT: the bytes are no SEAL object: send what Ciphertext::save writes, unchanged"},
+     "INVALID_CIPHERTEXT: the bytes are no SEAL object: send what SEAL saves, unchanged"},
     {"SEAL versions differ", [](Draft& d) { set_minor(d.ciphertexts[1], 0); },
      "INVALID_CIPHERTEXT: the inputs were written by different SEAL versions"},
     {"metadata", [](Draft& d) { patch(d.ciphertexts[0], at::scale, 1.5 * scale); }, "INCOMPATIBLE_CIPHERTEXT: "},
@@ -108,7 +110,7 @@ TEST_F(ValidationOrder, WhatTheEnvelopeSaysComesBeforeTheBudget) {
         Draft draft = good;
         fault.apply(draft);
         const std::string text = verdict(draft, envelope);
-        if (&fault - faults <= 6)  // up to the encoding
+        if (&fault - faults <= 7)  // up to the encoding
             EXPECT_EQ(text.find(fault.verdict), 0u) << fault.name << ": " << text;
         else
             EXPECT_EQ(text.find("OVERLOADED: "), 0u) << fault.name << ": " << text;

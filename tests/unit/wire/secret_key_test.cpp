@@ -3,6 +3,7 @@
 #include "unit/wire/oracle.h"
 #include "unit/wire/process_memory.h"
 #include "unit/wire/verdicts.h"
+#include "wire/evaluation_keys.h"
 
 #include <fcntl.h>
 #include <string.h>  // explicit_bzero
@@ -13,7 +14,8 @@
 namespace einfer::test {
 namespace {
 
-bool warns(const Result<wire::Ciphertext>& result) {
+template <class T>
+bool warns(const Result<T>& result) {
     return !result && result.error().message.find("never send it") != std::string::npos &&
            result.error().message.find("new keys") != std::string::npos;
 }
@@ -56,6 +58,20 @@ TEST(SecretKey, PlaintextsLookTheSame) {
     const Oracle oracle;
     EXPECT_TRUE(warns(parse_every_way(saved(oracle.plain()), oracle.limits())));
 }
+
+/// Is handed nothing of a secret key.
+class NoKeys final : public wire::KeySink {
+public:
+    wire::MaybeFault begin_key(std::uint32_t) override { return fail(); }
+    wire::MaybeFault words(std::span<const std::uint8_t>) override { return fail(); }
+    wire::MaybeFault seed(const wire::Seed&) override { return fail(); }
+
+private:
+    static wire::MaybeFault fail() {
+        ADD_FAILURE() << "the sink was handed something";
+        return std::nullopt;
+    }
+};
 
 // Sanitizers keep freed memory on purpose.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
@@ -127,12 +143,20 @@ TEST(SecretKey, LeavesNothingInMemory) {
 
         wire::ParserLimits limits{.max_serialized_bytes = 100000, .max_words = 2 * words};
         wire::CiphertextParser parser(limits);
-        for (std::size_t from = 0; from < bytes.size(); from += 500)
-            parser.feed(std::span(bytes).subspan(from, std::min<std::size_t>(500, bytes.size() - from)));
+        const std::uint64_t primes[] = {1, 1, 1};
+        NoKeys sink;
+        wire::EvaluationKeysParser keys_parser(wire::KeyKind::relinearization,
+                                               {.poly_modulus_degree = 1024, .primes = primes}, sink);
+        for (std::size_t from = 0; from < bytes.size(); from += 500) {
+            const auto piece = std::span(bytes).subspan(from, std::min<std::size_t>(500, bytes.size() - from));
+            parser.feed(piece);
+            keys_parser.feed(piece);
+        }
         EXPECT_GE(copies_in_memory(2), 1U) << "the scan finds the caller's copy";
         explicit_bzero(bytes.data(), bytes.size());
         for (const std::uint64_t index : {0, 1, 2, 10, 100, 1000}) EXPECT_EQ(copies_in_memory(index), 0U) << index;
         EXPECT_TRUE(warns(parser.finish()));
+        EXPECT_TRUE(warns(keys_parser.finish()));
     }
 }
 

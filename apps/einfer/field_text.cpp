@@ -1,0 +1,18 @@
+#include "field_text.h"
+
+namespace einfer::cli {
+
+std::string_view trimmed(std::string_view text) {
+    constexpr std::string_view blanks = " \t\r\n\v\f";
+    const std::size_t first = text.find_first_not_of(blanks);
+    if (first == std::string_view::npos) return {};
+    return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
+std::string quoted(std::string_view text) {
+    std::string safe = "'";
+    for (const char c : text.substr(0, 40)) safe += c < 0x20 || c > 0x7e ? '?' : c;
+    return safe + (text.size() > 40 ? "...'" : "'");
+}
+
+}  // namespace einfer::cli
