@@ -40,9 +40,14 @@ InputError at_its_line(const Error& error, const InferCommand& command, const Ro
     return InputError(input_name(command) + ": line " + std::to_string(table.lines.at(row)) + ' ' + what);
 }
 
+/// What --format says, else what the name's ending does.
+std::optional<RowFormat> format_of(const InferCommand& command, const std::string& file_name) {
+    if (command.format.empty()) return format_of_name(file_name);
+    return command.format == "csv" ? RowFormat::Csv : RowFormat::JsonLines;
+}
+
 RowTable read_input(const InferCommand& command, std::span<const std::string> features) try {
-    std::optional<RowFormat> format = format_of_name(command.input);
-    if (!command.format.empty()) format = command.format == "csv" ? RowFormat::Csv : RowFormat::JsonLines;
+    const std::optional<RowFormat> format = format_of(command, command.input);
     if (command.input == "-") return read_rows(std::cin, format, features);
     std::ifstream file(command.input, std::ios::binary);
     if (!file) throw InputError(std::string("cannot be opened: ") + std::strerror(errno));
@@ -109,7 +114,7 @@ int run(const InferCommand& command) {
             throw at_its_line(error, command, table);
         }
     }();
-    output.commit(predictions_text(predictions, table.format));
+    output.commit(predictions_text(predictions, format_of(command, command.output).value_or(table.format)));
     if (stats) stats->commit(stats_text(predictions));
     return exit_ok;
 }

@@ -191,7 +191,7 @@ int run_app(int argc, char** argv) {
     infer_app->add_option("--output", infer.output, "file for predictions, or - for standard output")
         ->capture_default_str();
     infer_app
-        ->add_option("--format", infer.format, "of input and output; by default the file's ending or first character")
+        ->add_option("--format", infer.format, "of input and output; by default each file's ending, or the input's first character")
         ->check(CLI::IsMember({"csv", "jsonl"}));
     add_ignore_header(*infer_app, infer.ignore_header);
     infer_app->add_option("--encoding", encoding, "of ciphertexts; auto: binary where the server takes it, else hex")

@@ -35,7 +35,7 @@ private:
     int descriptor_ = -1;
 };
 
-/// A line a row, in the format of the input: "prediction", or of several numbers "output_0", "output_1", …; in JSON
+/// A line a row: "prediction", or of several numbers "output_0", "output_1", …; in JSON
 /// {"prediction": x} or {"outputs": [x, …]}. Where there are labels, "label" comes first.
 [[nodiscard]] std::string predictions_text(const Predictions& predictions, RowFormat format);
 

@@ -201,6 +201,20 @@ def test_help_and_version():
     assert run("--version").stdout.strip().startswith("einfer ")
 
 
+@pytest.mark.parametrize(("name", "options", "text"), [
+    ("out.jsonl", (), '{"prediction": 0.500591}\n'), ("out.csv", (), "prediction\n0.500591\n"),
+    ("out.jsonl", ("--format", "csv"), "prediction\n0.500591\n"), ("out", (), "prediction\n0.500591\n"),
+])
+def test_the_output_has_the_format_of_its_name(
+    server: Server, tmp_path: pathlib.Path, name: str, options: tuple[str, ...], text: str
+):
+    rows = ",".join(["0.1"] * 8)
+    answer = run("infer", "--model", "logistic_v1", "--input", "-", "--output", str(tmp_path / name), *options, server=server,
+                 stdin=rows)
+    assert answer.returncode == 0, answer.stderr
+    assert (tmp_path / name).read_text(encoding="utf-8") == text
+
+
 def test_an_error_leaves_no_output_file(server: Server, tmp_path: pathlib.Path):
     output = tmp_path / "predictions.csv"
     assert run("infer", "--model", "logistic_v1", "--input", "-", "--output", str(output), server=server,
