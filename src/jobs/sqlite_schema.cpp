@@ -6,10 +6,11 @@
 namespace einfer::jobs {
 namespace {
 
-// Inputs and results are megabytes: large pages mean fewer frames in the log, and short overflow chains. Both lines
-// act on an empty file only.
+// Large pages mean fewer frames in the log for inputs of megabytes, small ones fewer bytes for what every commit
+// touches. Measured with 16 KiB, 8 KiB, 4 KiB: a job of 20 kB takes 0.30, 0.26, 0.23 ms, one of 2 MB 3.8, 4.3, 5.4 ms.
+// Both lines act on an empty file only.
 constexpr const char* file_format = R"sql(
-    PRAGMA page_size = 16384;
+    PRAGMA page_size = 8192;
     PRAGMA auto_vacuum = INCREMENTAL;
 )sql";
 
@@ -70,8 +71,7 @@ constexpr const char* version_1 = R"sql(
 )sql";
 
 // `stored_bytes` is the size of the job's row in job_inputs, or what its result will take if that is more, then of that
-// in job_results; the triggers keep the sums over it, so that no statement can forget to. A checksum is NULL where
-// there is nothing to check, or where version 1 wrote the row.
+// in job_results. A checksum is NULL where there is nothing to check, or where version 1 wrote the row.
 constexpr const char* version_2 = R"sql(
     ALTER TABLE jobs ADD COLUMN idempotency_key TEXT;
     ALTER TABLE jobs ADD COLUMN stored_bytes INTEGER NOT NULL DEFAULT 0;
@@ -82,73 +82,55 @@ constexpr const char* version_2 = R"sql(
     UPDATE jobs SET stored_bytes = coalesce((SELECT length(bytes) FROM job_inputs WHERE job = seq), 0)
                                  + coalesce((SELECT length(bytes) FROM job_results WHERE job = seq), 0)
         WHERE state IN (0, 1, 2, 3);
-
-    CREATE TABLE tenants(
-        tenant       TEXT PRIMARY KEY,
-        stored_bytes INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE all_tenants(
-        row          INTEGER PRIMARY KEY CHECK (row = 1),
-        stored_bytes INTEGER NOT NULL
-    ) STRICT;
-    INSERT INTO all_tenants VALUES(1, 0);
-    CREATE TRIGGER jobs_inserted AFTER INSERT ON jobs WHEN NEW.stored_bytes <> 0 BEGIN
-        INSERT INTO tenants VALUES(NEW.tenant, NEW.stored_bytes)
-            ON CONFLICT(tenant) DO UPDATE SET stored_bytes = stored_bytes + excluded.stored_bytes;
-        UPDATE all_tenants SET stored_bytes = stored_bytes + NEW.stored_bytes;
-    END;
-    CREATE TRIGGER jobs_updated AFTER UPDATE OF stored_bytes ON jobs WHEN NEW.stored_bytes <> OLD.stored_bytes BEGIN
-        INSERT INTO tenants VALUES(NEW.tenant, NEW.stored_bytes - OLD.stored_bytes)
-            ON CONFLICT(tenant) DO UPDATE SET stored_bytes = stored_bytes + excluded.stored_bytes;
-        DELETE FROM tenants WHERE tenant = NEW.tenant AND stored_bytes = 0;
-        UPDATE all_tenants SET stored_bytes = stored_bytes + NEW.stored_bytes - OLD.stored_bytes;
-    END;
-    CREATE TRIGGER jobs_deleted AFTER DELETE ON jobs WHEN OLD.stored_bytes <> 0 BEGIN
-        UPDATE tenants SET stored_bytes = stored_bytes - OLD.stored_bytes WHERE tenant = OLD.tenant;
-        DELETE FROM tenants WHERE tenant = OLD.tenant AND stored_bytes = 0;
-        UPDATE all_tenants SET stored_bytes = stored_bytes - OLD.stored_bytes;
-    END;
 )sql";
 
+// Stores of version 2 kept sums over `stored_bytes` on disk.
 constexpr const char* version_3 = R"sql(
     ALTER TABLE jobs ADD COLUMN evaluation_key_id TEXT NOT NULL DEFAULT '';
     ALTER TABLE jobs ADD COLUMN result_format     TEXT NOT NULL DEFAULT 'seal';
+    DROP TRIGGER IF EXISTS jobs_inserted;
+    DROP TRIGGER IF EXISTS jobs_updated;
+    DROP TRIGGER IF EXISTS jobs_deleted;
+    DROP TABLE IF EXISTS tenants;
+    DROP TABLE IF EXISTS all_tenants;
 )sql";
 
 constexpr const char* versions[] = {version_1, version_2, version_3};
 static_assert(std::size(versions) == schema_version);
 
-// Tombstones hold no bytes: only what the partial indexes know is counted, however many tombstones there are.
-constexpr const char* true_sums = R"sql(
-    CREATE TEMP VIEW true_sums AS
-        SELECT tenant, sum(stored_bytes) AS stored_bytes
+// The sums of `stored_bytes` live as long as the writing connection: in memory, rolled back with what they count, and
+// no pages of every commit. Triggers keep them, so that no statement can forget to. Tombstones hold no bytes: only what
+// the partial indexes know is counted, however many tombstones there are.
+constexpr const char* sums_of_stored_bytes = R"sql(
+    CREATE TEMP TABLE tenants(
+        tenant       TEXT PRIMARY KEY,
+        stored_bytes INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TEMP TABLE all_tenants(stored_bytes INTEGER NOT NULL) STRICT;
+    INSERT INTO temp.tenants
+        SELECT tenant, sum(stored_bytes)
         FROM (SELECT tenant, stored_bytes FROM main.jobs WHERE state IN (0, 1)
               UNION ALL SELECT tenant, stored_bytes FROM main.jobs WHERE state IN (2, 3))
-        GROUP BY tenant HAVING sum(stored_bytes) <> 0
+        GROUP BY tenant HAVING sum(stored_bytes) <> 0;
+    INSERT INTO temp.all_tenants SELECT coalesce(sum(stored_bytes), 0) FROM temp.tenants;
+    CREATE TEMP TRIGGER jobs_inserted AFTER INSERT ON main.jobs WHEN NEW.stored_bytes <> 0 BEGIN
+        INSERT INTO tenants VALUES(NEW.tenant, NEW.stored_bytes)
+            ON CONFLICT(tenant) DO UPDATE SET stored_bytes = stored_bytes + excluded.stored_bytes;
+        UPDATE all_tenants SET stored_bytes = stored_bytes + NEW.stored_bytes;
+    END;
+    CREATE TEMP TRIGGER jobs_updated AFTER UPDATE OF stored_bytes ON main.jobs
+    WHEN NEW.stored_bytes <> OLD.stored_bytes BEGIN
+        INSERT INTO tenants VALUES(NEW.tenant, NEW.stored_bytes - OLD.stored_bytes)
+            ON CONFLICT(tenant) DO UPDATE SET stored_bytes = stored_bytes + excluded.stored_bytes;
+        DELETE FROM tenants WHERE tenant = NEW.tenant AND stored_bytes = 0;
+        UPDATE all_tenants SET stored_bytes = stored_bytes + NEW.stored_bytes - OLD.stored_bytes;
+    END;
+    CREATE TEMP TRIGGER jobs_deleted AFTER DELETE ON main.jobs WHEN OLD.stored_bytes <> 0 BEGIN
+        UPDATE tenants SET stored_bytes = stored_bytes - OLD.stored_bytes WHERE tenant = OLD.tenant;
+        DELETE FROM tenants WHERE tenant = OLD.tenant AND stored_bytes = 0;
+        UPDATE all_tenants SET stored_bytes = stored_bytes - OLD.stored_bytes;
+    END;
 )sql";
-
-constexpr const char* sums_differ = R"sql(
-    SELECT EXISTS(SELECT * FROM true_sums EXCEPT SELECT * FROM tenants)
-        OR EXISTS(SELECT * FROM tenants EXCEPT SELECT * FROM true_sums)
-        OR (SELECT coalesce(sum(stored_bytes), 0) FROM tenants) IS NOT (SELECT stored_bytes FROM all_tenants)
-)sql";
-
-constexpr const char* recount = R"sql(
-    DELETE FROM main.tenants;
-    INSERT INTO main.tenants SELECT * FROM true_sums;
-    REPLACE INTO main.all_tenants SELECT 1, coalesce(sum(stored_bytes), 0) FROM main.tenants
-)sql";
-
-// A full disk must not keep the server from starting: nothing is written unless something is wrong.
-void count_stored_bytes(SqliteConnection& connection) {
-    connection.execute(true_sums);
-    if (connection.integer(sums_differ) != 0) {
-        Transaction transaction(connection);
-        connection.execute(recount);
-        transaction.commit();
-    }
-    connection.execute("DROP VIEW temp.true_sums");
-}
 
 }  // namespace
 
@@ -174,7 +156,7 @@ Result<void> prepare_writer(SqliteConnection& connection) {
         connection.execute(("PRAGMA user_version = " + std::to_string(schema_version)).c_str());
         transaction.commit();
     }
-    count_stored_bytes(connection);
+    connection.execute(sums_of_stored_bytes);
     return {};
 }
 

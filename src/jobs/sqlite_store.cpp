@@ -64,6 +64,31 @@ Error to_opening_error(int code) {
 
 int number(State state) { return static_cast<int>(state); }
 
+State final_state(const Outcome& outcome) { return outcome.error ? State::Failed : State::Completed; }
+
+/// What is stored of an outcome, which outlives it.
+struct Finished {
+    Finished(std::string_view id, const Outcome& outcome, int attempt, UnixMillis started_at, UnixMillis finished_at)
+        : row{final_state(outcome), attempt, started_at, finished_at, outcome.error_bound, {}, {}, {}, {}} {
+        if (outcome.error) {
+            details = encode_details(outcome.error->details);
+            row.error_bound = std::numeric_limits<double>::quiet_NaN();
+            row.error_code = traits(outcome.error->code).name;
+            row.error_message = outcome.error->message;
+            row.error_details = details;
+        } else {
+            row.result = outcome.result;
+        }
+        checksum = outcome_checksum(id, row);
+    }
+    Finished(const Finished&) = delete;
+    Finished& operator=(const Finished&) = delete;
+
+    Bytes details;
+    StoredOutcome row;  ///< its spans lead to `details` and the outcome
+    std::uint32_t checksum = 0;
+};
+
 }  // namespace
 
 class SqliteStore::Impl {
@@ -257,15 +282,24 @@ private:
         if (exceeds(insert.max_stored_bytes, number_of(write_->all_stored_bytes), bytes))
             return Error{ErrorCode::Overloaded, "the server's space for jobs is used up; try again later"};
 
-        const bool claimed = insert.claimed || insert.outcome;
-        const State state = claimed ? State::Running : State::Queued;
         const UnixMillis now = clock_();
-        const std::int64_t checksum = insert.outcome ? 0 : input_checksum(job.id, inputs);
+        const std::uint32_t checksum = request_checksum(job, now);
+        if (insert.outcome) {
+            const Finished finished(job.id, *insert.outcome, 1, now, std::max(now, clock_()));
+            Query(write_->insert_finished, job.id, job.tenant, job.model_id, job.model_version, job.encoding,
+                  job.request_digest, job.batch_size, job.seal_minor, number(finished.row.state), now,
+                  finished.row.finished_at, finished.row.error_bound, finished.row.error_code,
+                  finished.row.error_message, finished.row.error_details, job.idempotency_key,
+                  finished.row.result.size(), checksum, finished.checksum, job.evaluation_key_id, job.result_format)
+                .run();
+            insert_result(writer_.last_insert_rowid(), finished);
+            return Written{};
+        }
+        const State state = insert.claimed ? State::Running : State::Queued;
         Query(write_->insert_job, job.id, job.tenant, job.model_id, job.model_version, job.encoding, job.request_digest,
-              job.batch_size, job.seal_minor, number(state), claimed ? 1 : 0, now, job.idempotency_key, bytes,
-              request_checksum(job, now), checksum, job.evaluation_key_id, job.result_format)
+              job.batch_size, job.seal_minor, number(state), insert.claimed ? 1 : 0, now, job.idempotency_key, bytes,
+              checksum, input_checksum(job.id, inputs), job.evaluation_key_id, job.result_format)
             .run();
-        if (insert.outcome) return finish(job.id, 1, *insert.outcome);
         Query(write_->insert_inputs, writer_.last_insert_rowid(), std::span(inputs)).run();
         return Written{};
     }
@@ -293,34 +327,25 @@ private:
         return Written{};
     }
 
-    Result<Written> apply_one(const Finish& write) { return finish(write.id, write.attempt, write.outcome); }
-
-    Result<Written> finish(const std::string& id, int attempt, const Outcome& outcome) {
-        const State state = outcome.error ? State::Failed : State::Completed;
-        const auto position = ready_to_move(id, attempt, state);
+    Result<Written> apply_one(const Finish& write) {
+        const Outcome& outcome = write.outcome;
+        const auto position = ready_to_move(write.id, write.attempt, final_state(outcome));
         if (!position) return position.error();
         if (!fits(outcome.result)) return Error{ErrorCode::Internal, "the result is too large to be stored"};
 
-        const UnixMillis now = std::max(position->started_at, clock_());
-        StoredOutcome stored{state, attempt, position->started_at, now, outcome.error_bound, {}, {}, {}, {}};
-        if (outcome.error) {
-            const Bytes details = encode_details(outcome.error->details);
-            stored.error_bound = std::numeric_limits<double>::quiet_NaN();
-            stored.error_code = traits(outcome.error->code).name;
-            stored.error_message = outcome.error->message;
-            stored.error_details = details;
-            Query(write_->finish, position->seq, number(state), now, nullptr, stored.error_code, stored.error_message,
-                  stored.error_details, 0, outcome_checksum(id, stored))
-                .run();
-        } else {
-            stored.result = outcome.result;
-            Query(write_->finish, position->seq, number(state), now, outcome.error_bound, nullptr, nullptr, nullptr,
-                  outcome.result.size(), outcome_checksum(id, stored))
-                .run();
-            Query(write_->insert_result, position->seq, stored.result).run();
-        }
+        const Finished finished(write.id, outcome, write.attempt, position->started_at,
+                                std::max(position->started_at, clock_()));
+        Query(write_->finish, position->seq, number(finished.row.state), finished.row.finished_at,
+              finished.row.error_bound, finished.row.error_code, finished.row.error_message, finished.row.error_details,
+              finished.row.result.size(), finished.checksum)
+            .run();
+        insert_result(position->seq, finished);
         Query(write_->delete_inputs, position->seq).run();
         return Written{};
+    }
+
+    void insert_result(std::int64_t seq, const Finished& finished) {
+        if (finished.row.state == State::Completed) Query(write_->insert_result, seq, finished.row.result).run();
     }
 
     /// Checked before anything is bound: a value that SQLite refuses would take its whole batch with it.
@@ -366,7 +391,7 @@ private:
 
     /// A bounded step, for it moves pages; some stay free, since the next inputs need them.
     void give_back_space() {
-        constexpr std::int64_t step = 256;
+        constexpr std::int64_t step = 512;
         const std::int64_t surplus = writer_.integer("PRAGMA freelist_count") - kept_free_pages;
         if (surplus <= 0) return;
         writer_.execute(("PRAGMA incremental_vacuum(" + std::to_string(std::min(surplus, step)) + ")").c_str());

@@ -18,6 +18,13 @@ WriteStatements::WriteStatements(SqliteConnection& c)
                            input_checksum, evaluation_key_id, result_format)
           VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, iif(?9 = 1, ?11, NULL), nullif(?12, ''), ?13, ?14,
                  ?15, ?16, ?17))sql"),
+      insert_finished(c, R"sql(
+          INSERT INTO jobs(id, tenant, model_id, model_version, encoding, request_digest, batch_size, seal_minor,
+                           state, attempt, created_at, started_at, finished_at, error_bound, error_code,
+                           error_message, error_details, idempotency_key, stored_bytes, request_checksum,
+                           outcome_checksum, evaluation_key_id, result_format)
+          VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, ?10, ?11, ?12, nullif(?13, ''), nullif(?14, ''), ?15,
+                 nullif(?16, ''), ?17, ?18, ?19, ?20, ?21))sql"),
       insert_inputs(c, "INSERT INTO job_inputs(job, bytes) VALUES(?1, ?2)"),
       insert_result(c, "INSERT INTO job_results(job, bytes) VALUES(?1, ?2)"),
       delete_inputs(c, "DELETE FROM job_inputs WHERE job = ?1"),
@@ -30,8 +37,9 @@ WriteStatements::WriteStatements(SqliteConnection& c)
           UPDATE jobs SET state = 1, attempt = ?2, started_at = coalesce(started_at, max(created_at, ?3))
           WHERE seq = ?1)sql"),
       finish(c, R"sql(
-          UPDATE jobs SET state = ?2, finished_at = ?3, error_bound = ?4, error_code = ?5, error_message = ?6,
-                          error_details = ?7, stored_bytes = ?8, input_checksum = NULL, outcome_checksum = ?9
+          UPDATE jobs SET state = ?2, finished_at = ?3, error_bound = ?4, error_code = nullif(?5, ''),
+                          error_message = nullif(?6, ''), error_details = ?7, stored_bytes = ?8, input_checksum = NULL,
+                          outcome_checksum = ?9
           WHERE seq = ?1)sql"),
       delete_result(c, "DELETE FROM job_results WHERE job = ?1"),
       erase(c, R"sql(

@@ -7,7 +7,9 @@ namespace einfer::jobs {
 
 struct WriteStatements {
     explicit WriteStatements(SqliteConnection& c);
-    SqliteStatement insert_job, insert_inputs, insert_result, delete_inputs;
+    SqliteStatement insert_job;       ///< an unfinished one
+    SqliteStatement insert_finished;  ///< without its result
+    SqliteStatement insert_inputs, insert_result, delete_inputs;
     SqliteStatement by_key;        ///< (tenant, idempotency key) → job_columns
     SqliteStatement stored_bytes;  ///< tenant → its stored bytes
     SqliteStatement all_stored_bytes;

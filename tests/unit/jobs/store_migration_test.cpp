@@ -185,6 +185,11 @@ TEST_F(Migration, FromVersion2) {
         EXPECT_EQ(apply(*store, Insert{job})->repeats, job.id) << "the same body as before there were the new members";
     }
     EXPECT_EQ(run_sql(directory_, "PRAGMA user_version").front().front(), "3");
+    EXPECT_EQ(run_sql(directory_, "SELECT count(*) FROM sqlite_schema WHERE name LIKE '%tenants' OR type = 'trigger'")
+                  .front()
+                  .front(),
+              "0")
+        << "sums are not on disk any more";
     const auto store = open_store(directory_);
     for (const char* id : {"queued", "running"}) EXPECT_TRUE(apply(*store, SqliteStore::Erase{id, "alice"}));
     EXPECT_EQ(store->stored_bytes("alice")->of_tenant, 0u);
