@@ -107,6 +107,7 @@ sigset_t block_signals() {
     sigaddset(&signals, preparation_failed);
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);  // a limit on files' sizes is like a full disk
     return signals;
 }
 

@@ -44,6 +44,26 @@ def test_a_disk_that_fails_under_load(
 
 
 @pytest.mark.adversarial("resources.disk-full")
+def test_a_limit_on_file_sizes(
+    start_server: StartServer, pair_models: pathlib.Path, tmp_path: pathlib.Path, questions: list[Question]
+) -> None:
+    """As `ulimit -f` has it: the system sends a signal that ends a process that did not expect it."""
+    server = start_server(registry=pair_models, home=tmp_path / "one")
+    recorder = Recorder(server)
+    with at_work(crowd(recorder, questions)):
+        wait_until(lambda: count_of(recorder, 200, 202) >= 10, "jobs are accepted")
+        refused = count_of(recorder, 503)
+        server.limit_file_size(4096)
+        wait_until(lambda: count_of(recorder, 503) >= refused + 10, "requests are refused")
+        assert get(server, "/health").status == 200
+        server.limit_file_size(-1)
+        accepted = count_of(recorder, 200, 202)
+        wait_until(lambda: count_of(recorder, 200, 202) >= accepted + 10, "jobs are accepted again")
+    look_back(recorder, server)
+    assert violations(recorder.history, answers(questions)) == []
+
+
+@pytest.mark.adversarial("resources.disk-full")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_kill_while_the_disk_fails(
     start_server: StartServer, pair_models: pathlib.Path, tmp_path: pathlib.Path, faults: Faults,

@@ -176,6 +176,11 @@ class Server:
         _, hard = resource.prlimit(self.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (count, hard))  # so that it can be raised again
 
+    def limit_file_size(self, size: int) -> None:
+        """Of each file that it writes; -1: none."""
+        _, hard = resource.prlimit(self.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (size, hard))
+
     def connections(self) -> int:
         """Connections that the process holds."""
         sockets = {f"socket:[{line[9]}]" for line in self._sockets() if line[3] != LISTENING}
