@@ -68,12 +68,12 @@ run_python() { run_pytest python tests models; }
 asan_seeds='json_envelope|binary_envelope|hex|base64|infer_plain|ciphertext|evaluation_keys|compression|registry_entry'
 asan_seeds+='|keys_upload|compact_answer|network_entry|onnx|client_reply|client_http'
 IFS='|' read -ra seeds <<<"$asan_seeds"
-asan_targets=(base_test protocol_test tenants_test wire_test kernels_test he_test registry_test onnx_test jobs_test keystore_test "${seeds[@]/#/fuzz_}")
+asan_targets=(base_test protocol_test tenants_test wire_test kernels_test he_test registry_test onnx_test importing_test jobs_test keystore_test "${seeds[@]/#/fuzz_}")
 
 run_asan() {
   build_preset asan-ubsan "${asan_targets[@]}" || return
   ulimit -s 131072
-  run_ctest asan-ubsan -R "^(base|protocol|tenants|wire|kernels|he|registry|onnx|jobs|keystore)\.|^fuzz\.($asan_seeds)\$"
+  run_ctest asan-ubsan -R "^(base|protocol|tenants|wire|kernels|he|registry|onnx|importing|jobs|keystore)\.|^fuzz\.($asan_seeds)\$"
 }
 
 tsan_targets=(jobs_test keystore_test)

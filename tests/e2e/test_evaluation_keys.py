@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pathlib
 import shutil
@@ -60,7 +61,12 @@ def store(server: Server, keyed: KeyedModel, status: int = 201, **headers: str) 
 
 
 def key_files(server: Server) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in (server.data / "keys").iterdir() if path.suffix in (".keys", ".part")}
+    found = {}
+    for path in (server.data / "keys").iterdir():
+        if path.suffix in (".keys", ".part"):
+            with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                found[path.name] = path.read_bytes()
+    return found
 
 
 def look(server: Server, key_id: str, **headers: str) -> int:
