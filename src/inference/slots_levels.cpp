@@ -41,6 +41,13 @@ bool activate(const SlotsStage& stage, std::span<const double> primes, double sc
     return true;
 }
 
+/// Of the first 0, 1, 2, … of the primes.
+std::vector<double> modulus_bits(std::span<const double> primes) {
+    std::vector<double> bits{0};
+    for (const double prime : primes) bits.push_back(bits.back() + std::log2(prime));
+    return bits;
+}
+
 }  // namespace
 
 std::size_t first_factor(std::size_t k) { return std::bit_floor(k - 1); }
@@ -90,10 +97,32 @@ std::vector<StageLevels> levels_of(const SlotsProgram& program, std::span<const 
     return all;
 }
 
+bool constants_fit(const SlotsProgram& program, std::span<const ConstantSizes> sizes,
+                   std::span<const StageLevels> levels, std::span<const double> primes) {
+    const std::vector<double> bits = modulus_bits(primes);
+    const auto fits = [&](double size, double scale, std::size_t count) {
+        constexpr double rounding = 1e-6;  // of the sum of logarithms
+        return std::log2(std::max(size, least_size)) + std::log2(scale) + 2 <= std::floor(bits[count] - rounding);
+    };
+    for (std::size_t i = 0; i < levels.size(); ++i) {
+        const StageLevels& level = levels[i];
+        const SlotsStage& stage = program.stages[i];
+        if (!fits(sizes[i].diagonal, level.weight_scale, level.product_primes) ||
+            (sizes[i].bias > 0 && !fits(sizes[i].bias, level.linear_scale, level.linear_primes)))
+            return false;
+        for (std::size_t k = 1; k <= level.powers.size(); ++k) {
+            const PowerLevel& top = level.powers.back();
+            const double weight = stage.activation.powers[k] * top.scale / level.powers[k - 1].scale;
+            if (!fits(std::abs(weight), level.sum_scale, top.primes)) return false;
+        }
+    }
+    const StageLevels& last = levels.back();
+    return program.offset == 0 || fits(std::abs(program.offset), last.output_scale, last.output_primes);
+}
+
 bool has_room(const SlotsProgram& program, const SlotSizes& sizes, std::span<const StageLevels> levels,
               std::span<const double> primes) {
-    std::vector<double> bits{0};
-    for (const double prime : primes) bits.push_back(bits.back() + std::log2(prime));
+    const std::vector<double> bits = modulus_bits(primes);
     const auto fits = [&](double size, double scale, std::size_t count) {
         return std::log2(std::max(size, least_size)) + std::log2(scale) + 1 <= bits[count];
     };

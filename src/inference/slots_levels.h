@@ -38,6 +38,11 @@ struct StageLevels {
 /// z^k = z^first · z^(k − first).
 [[nodiscard]] std::size_t first_factor(std::size_t k);
 
+/// Whether what is encoded, which are diagonals, biases, weights of sums and the offset, is encodable: SEAL wants up to
+/// a bit more room for it than it needs.
+[[nodiscard]] bool constants_fit(const SlotsProgram& program, std::span<const ConstantSizes> sizes,
+                                 std::span<const StageLevels> levels, std::span<const double> primes);
+
 /// Whether nothing of these sizes wraps.
 [[nodiscard]] bool has_room(const SlotsProgram& program, const SlotSizes& sizes, std::span<const StageLevels> levels,
                             std::span<const double> primes);

@@ -98,6 +98,8 @@ Result<SlotsModel> SlotsModel::compile(std::span<const Stage> stages, const Slot
     const std::vector<double> data(impl->primes.begin(), impl->primes.end() - 1);
     impl->levels = levels_of(*program, data, spec.scale, weight_scales, 1);
     if (impl->levels.empty()) return mismatch();
+    if (!constants_fit(*program, constants_of(*program), impl->levels, data))
+        return Error{ErrorCode::Internal, "the network's numbers do not fit the encryption parameters"};
     impl->program = *std::move(program);
 
     SlotsPlan& plan = impl->plan;

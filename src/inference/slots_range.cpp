@@ -75,7 +75,25 @@ Intervals run_stage(const SlotsStage& stage, std::span<const Intervals> inputs, 
     return output;
 }
 
+double mean_size(const std::vector<double>& slots) {
+    double sum = 0;
+    for (const double value : slots) sum += std::abs(value);
+    return sum / static_cast<double>(slots.size());
+}
+
 }  // namespace
+
+std::vector<ConstantSizes> constants_of(const SlotsProgram& program) {
+    std::vector<ConstantSizes> all;
+    for (const SlotsStage& stage : program.stages) {
+        ConstantSizes& sizes = all.emplace_back();
+        sizes.bias = mean_size(stage.bias);
+        for (const auto& of_input : stage.matrix.diagonals)
+            for (const auto& [step, diagonal] : of_input)
+                sizes.diagonal = std::max(sizes.diagonal, mean_size(diagonal));
+    }
+    return all;
+}
 
 SlotSizes sizes_of(const SlotPeaks& peaks, double margin) {
     SlotSizes sizes;

@@ -23,6 +23,13 @@ struct SlotSizes {
     double answer = 0;  ///< of |outputs| in their slots
 };
 
+/// Of the diagonals (the largest) and the bias of each stage.
+struct ConstantSizes {
+    double diagonal = 0, bias = 0;
+};
+
+[[nodiscard]] std::vector<ConstantSizes> constants_of(const SlotsProgram& program);
+
 /// Of values `margin` times the samples'.
 [[nodiscard]] SlotSizes sizes_of(const SlotPeaks& peaks, double margin);
 

@@ -193,10 +193,13 @@ private:
     bool choose_chain(const SlotsProgram& program, const SlotsNoise& noise, const SlotSizes& sizes,
                       std::span<const char> drops, int budget, SlotsSpec& spec) {
         const std::vector<double> chosen_later(program.stages.size(), 0.0);
+        const std::vector<ConstantSizes> constants = constants_of(program);
         std::vector<StageLevels> levels;
         const auto bound_of = [&](std::span<const double> data, double special, double scale) -> double {
             levels = levels_of(program, data, scale, chosen_later, sizes.stages.back().largest_result());
-            if (levels.empty() || !has_room(program, sizes, levels, data)) return INFINITY;
+            if (levels.empty() || !has_room(program, sizes, levels, data) ||
+                !constants_fit(program, constants, levels, data))
+                return INFINITY;
             return noise.bound(levels, data, special);
         };
         std::vector<Chain> chains;

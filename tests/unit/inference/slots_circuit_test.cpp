@@ -135,6 +135,23 @@ TEST(SlotsCircuit, ActivationsOfTheLastStage) {
                             10);
 }
 
+// The library that encodes constants wants more room for them than they need.
+TEST(SlotsCircuit, ConstantsAsLargeAsTheAnswers) {
+    const Dense sum{4, 1, {0.5, -0.5, 0.5, -0.5}, {0}};
+    for (const double tolerance : {0.18, 0.1, 0.05})
+        for (const double constant : {4.0, -30.0})
+            expect_within_bound({"constant " + std::to_string(constant) + " within " + std::to_string(tolerance),
+                                 {{4, 1, 1}, {sum, powers({constant, 0.05, -0.05})}, {}, {}},
+                                 {.tolerance = tolerance}},
+                                11);
+    const Dense biased{4, 2, {0.5, -0.5, 0.5, -0.5, 0.3, 0.2, -0.4, 0.6}, {3, 3}};
+    for (const double factor : {1.0, 10.0})
+        expect_within_bound({"biases, times " + std::to_string(factor),
+                             {{4, 1, 1}, {biased, powers({0, 0.9 * factor, 0, -0.03 * factor})}, {}, {}},
+                             {.tolerance = 0.1}},
+                            12);
+}
+
 TEST(SlotsCircuit, PolynomialsOfEveryDegree) {
     std::mt19937_64 random(6);
     const std::vector<double> all{0.25, 0.5, -0.125, 0.25, 0.1, -0.05, 0.02, 0.03, 0.01};
