@@ -15,7 +15,8 @@ namespace einfer::client {
 namespace {
 
 constexpr std::size_t max_values_1_0 = 64 * 1024;
-constexpr std::size_t max_values_1_1 = 1024 * 1024;  // packings of slots are long
+constexpr std::size_t max_values_1_1 = 1024 * 1024;    // packings of slots are long
+constexpr std::size_t max_features = 4 * 1024 * 1024;  // of all models: one number may be the bound of every feature
 constexpr protocol::JsonLimits text_limits{
     .max_depth = 16,
     .max_values = 1u << 20,    // packings of slots are long
@@ -86,7 +87,16 @@ Outcome<std::vector<protocol::ModelView>> read_models(std::string_view body, pro
 }  // namespace
 
 Outcome<std::vector<protocol::ModelView>> read_model_views(std::string_view body) {
-    return read_models(body, protocol::Schema::Models11, max_values_1_1, [](const auto& object, auto& fault) {
+    std::uint64_t features = 0;
+    return read_models(body, protocol::Schema::Models11, max_values_1_1, [&](const auto& object, auto& fault) {
+        features += object.at("input").at("dimension").template to_number<std::uint64_t>();
+        if (features > max_features) {
+            fault = protocol::ModelFault{"/input/dimension", "is too much, with the models before it"};
+            protocol::ModelView refused;
+            refused.model_id = object.at("model_id").get_string();
+            refused.version = object.at("version").get_string();
+            return refused;
+        }
         protocol::ModelView view = protocol::model_view_from_json(object);
         fault = protocol::find_fault(view);
         return view;

@@ -11,6 +11,7 @@ namespace {
 
 constexpr double alike = 16;  ///< half-widths within this factor are one range's
 constexpr double widening = 0.5;
+constexpr double least_width = 1e-9;  ///< of a constant feature, of its size: what is added to it is not lost
 
 /// The nearest multiple of `step` in that direction, as a short decimal number.
 double rounded(double bound, double step, double (*towards)(double)) {
@@ -87,7 +88,9 @@ Result<InputRanges> choose_ranges(const inference::Shape& input, std::span<const
     InputRanges made;
     const double typical = median(widths);
     for (const Range& range : ranges) {
-        const double width = range.upper - range.lower, margin = (width > 0 ? width : typical) * widening;
+        double width = range.upper - range.lower;
+        if (width == 0) width = std::max(typical, least_width * std::abs(range.lower));
+        const double margin = width * widening;
         const Range wide = rounded_outwards({range.lower - margin, range.upper + margin}, range);
         made.lower.push_back(wide.lower);
         made.upper.push_back(wide.upper);

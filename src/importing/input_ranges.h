@@ -25,7 +25,8 @@ struct InputRanges {
 /// One range for all, from the smallest number to the largest, when the input is an image, when features have
 /// half-widths within a factor 16 of one another, or when they look like an image's pixels: all begin at the same
 /// number, and a quarter of them ends at the same one. Else one a feature, widened by half its width to each side;
-/// features that are constant take the median width. Bounds are rounded outwards to three digits of their width.
+/// features that are constant take the median width, large
+/// ones at least 10^-9 of their size. Bounds are rounded outwards to three digits of their width.
 ///
 /// SCHEMA_VIOLATION with details `field` and `reason` when a row is outside of `given`, or all numbers are the same.
 [[nodiscard]] Result<InputRanges> choose_ranges(const inference::Shape& input,

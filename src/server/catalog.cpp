@@ -93,7 +93,11 @@ Result<void> Catalog::make_contexts(he::EvaluatorKind kind) {
         served->context = found->second.context;
         served->evaluator = found->second.evaluator;
         if (served->view.keys.any()) served->key_needs.emplace(served->view.keys, *served->context);
-        if (const auto prepared = served->executable->prepare(*served->context); !prepared) return prepared.error();
+        if (const auto prepared = served->executable->prepare(*served->context); !prepared) {
+            Error error = prepared.error();
+            error.message.insert(0, served->view.model_id + '@' + served->view.version + ": ");
+            return error;
+        }
     }
     for (const auto& served : models_) expect(input_levels_, *served);
     ready_.store(true, std::memory_order_release);

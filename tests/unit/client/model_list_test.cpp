@@ -74,6 +74,45 @@ TEST(ModelList, RefusesListsThatAreMadeToExhaustTheClient) {
     }
 }
 
+// A model of 65,536 features with the same bounds takes a few hundred bytes in the list.
+TEST(ModelList, RefusesModelsWithManyFeaturesTogether) {
+    std::vector<protocol::ModelView> models;
+    const auto add = [&models] {
+        protocol::ModelView& model = models.emplace_back();
+        model.model_id = "wide_" + std::to_string(models.size());
+        model.version = "1.0.0";
+        model.poly_modulus_degree = 1024;
+        model.coeff_modulus_bits = {27};
+        model.scale = 2;
+        model.input_dimension = 65'536;
+        model.output_dimension = 1;
+        model.lower.assign(model.input_dimension, -1);
+        model.upper.assign(model.input_dimension, 1);
+        model.packing = LinearPacking{.poly_modulus_degree = 1024,
+                                      .prime_bits = 27,
+                                      .features = 65'536,
+                                      .outputs = 1,
+                                      .features_per_ciphertext = 1024,
+                                      .outputs_per_result = 1,
+                                      .rows = 1,
+                                      .input_scale = 2,
+                                      .result_scale = 4,
+                                      .compact_bits = 8};
+        model.plan_digest = std::string(64, '0');
+        model.error_bound = 0.1;
+        model.costs = {1, 1, 1, 1};
+        model.max_batch_size = 1;
+    };
+    while (models.size() < 64) add();
+    const auto read = read_model_views(protocol::models_1_1_body(models));
+    ASSERT_TRUE(read) << read.error().message;
+    add();
+    const auto more = read_model_views(protocol::models_1_1_body(models));
+    ASSERT_FALSE(more);
+    EXPECT_EQ(more.error().kind, ErrorKind::BadReply);
+    EXPECT_NE(more.error().message.find("wide_65 1.0.0"), std::string::npos) << more.error().message;
+}
+
 TEST(ModelList, ChoosesTheNewestByNumbers) {
     std::vector<protocol::ModelView> models;
     for (const char* version : {"1.9.0", "1.10.0", "1.2.30", "0.99.99"}) {

@@ -76,6 +76,16 @@ TEST(InputRanges, LargeNumbersCloseTogetherStayInside) {
     }
 }
 
+TEST(InputRanges, LargeConstantsAreRangesToo) {
+    for (const double constant : {1.7e18, -3e300, 1e15, 0.0}) {
+        const Rows rows{{constant, 0, 0}, {constant, 100, 1}, {constant, -100, 2}};
+        const InputRanges made = ranges(rows, {3, 1, 1});
+        EXPECT_FALSE(made.common);
+        EXPECT_LT(made.lower[0], constant);
+        EXPECT_GT(made.upper[0], constant);
+    }
+}
+
 TEST(InputRanges, TheGivenOneIsTaken) {
     const InputRanges made = ranges({{0, 100}}, {2, 1, 1}, Range{-1, 255});
     EXPECT_TRUE(made.common);
