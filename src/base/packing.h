@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -48,6 +49,13 @@ struct LinearPacking {
     /// Of an output, by its place in its result. All others are of no use, and not shown.
     [[nodiscard]] std::size_t output_coefficient(std::size_t row, std::size_t output) const {
         return input_coefficient(row) + output * features_per_ciphertext + features_per_ciphertext - 1;
+    }
+    /// The least unit that clients show answers in: the power of ten above 3.5 standard deviations of what replacing
+    /// `prime` by 2^compact_bits leaves in them. Digits below it would show that, which tells about the key.
+    [[nodiscard]] double shown_unit(double prime) const {
+        const double deviation =
+            std::sqrt(static_cast<double>(poly_modulus_degree) / 18) * prime / std::ldexp(result_scale, compact_bits);
+        return std::pow(10.0, std::ceil(std::log10(3.5 * deviation)));
     }
     friend bool operator==(const LinearPacking&, const LinearPacking&) = default;
 };

@@ -63,12 +63,6 @@ Outcome<Ciphertexts> encrypt_slots(const keys::Session& session, const protocol:
     return ciphertexts;
 }
 
-/// The decimals that may be shown when noise of this standard deviation is in a number.
-double power_of_ten_above(double deviation) {
-    constexpr double deviations = 3.5;
-    return std::pow(10.0, std::ceil(std::log10(deviations * deviation)));
-}
-
 /// Rounds what is possible; anything else makes the whole batch implausible.
 void keep_plausible(Decoded& decoded) {
     for (double& value : decoded.values) {
@@ -88,8 +82,7 @@ Outcome<Decoded> decode_linear(const keys::Session& session, const CheckedResult
     const auto prime = static_cast<double>(session.context().primes().front());
     const double scale = packing.result_scale * std::ldexp(1.0, packing.compact_bits) / prime;
     Decoded decoded;
-    const double rounding = std::sqrt(static_cast<double>(packing.poly_modulus_degree) / 18);
-    decoded.resolution = resolution(result.error_bound, power_of_ten_above(rounding / scale));
+    decoded.resolution = resolution(result.error_bound, packing.shown_unit(prime));
     decoded.values.resize(rows * packing.outputs);
     for (std::size_t i = 0; i < compact->size(); ++i) {
         std::vector<std::size_t> positions, places;

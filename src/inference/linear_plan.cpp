@@ -10,6 +10,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <tuple>
 
 namespace einfer::inference {
 namespace {
@@ -83,6 +84,7 @@ public:
         : outputs_(outputs), degree_(static_cast<double>(degree)), prime_(prime), largest_(outputs.largest()) {}
 
     [[nodiscard]] double value_bound() const { return largest_; }
+    [[nodiscard]] double prime() const { return prime_; }
 
     [[nodiscard]] bool fits(double input_scale, double weight_scale) const {
         return std::log2(std::max(largest_, 1 / weight_scale)) + std::log2(input_scale) + std::log2(weight_scale) +
@@ -113,12 +115,18 @@ public:
     /// polynomial and a ternary key must not wrap around.
     [[nodiscard]] int most_reply_bits() const { return static_cast<int>(std::log2(prime_) - std::log2(degree_) - 2); }
 
-    /// The fewest bits with which the error stays within `tolerance`.
-    [[nodiscard]] std::optional<int> reply_bits(double error, double result_scale, double tolerance) const {
+    /// The fewest bits with which the error stays within `tolerance`, and where that can be the unit that answers are
+    /// shown in. `packing` has the degree and result_scale.
+    [[nodiscard]] std::optional<int> reply_bits(double error, LinearPacking packing, double tolerance) const {
         const int most = most_reply_bits();
-        for (int bits = 1; bits <= most; ++bits)
-            if (error + of_reply(result_scale, bits) <= tolerance) return bits;
-        return std::nullopt;
+        std::optional<int> coarse;
+        for (int bits = 1; bits <= most; ++bits) {
+            if (error + of_reply(packing.result_scale, bits) > tolerance) continue;
+            packing.compact_bits = bits;
+            if (packing.shown_unit(prime_) <= tolerance) return bits;
+            coarse = coarse.value_or(bits);
+        }
+        return coarse;
     }
 
 private:
@@ -144,13 +152,17 @@ std::optional<LinearPlan> with_scales(const Errors& errors, const LinearPacking&
             const double before = errors.before_reply(input_scale, weight_scale);
             const double result_scale = input_scale * weight_scale;
             closest = std::min(closest, before + errors.of_reply(result_scale, errors.most_reply_bits()));
-            const auto bits = errors.reply_bits(before, result_scale, tolerance);
-            if (!bits) continue;
-            LinearPlan plan{sizes, weight_scale, errors.value_bound(), before + errors.of_reply(result_scale, *bits)};
+            LinearPlan plan{sizes, weight_scale, errors.value_bound(), 0};
             plan.packing.input_scale = input_scale;
             plan.packing.result_scale = result_scale;
+            const auto bits = errors.reply_bits(before, plan.packing, tolerance);
+            if (!bits) continue;
             plan.packing.compact_bits = *bits;
-            const auto cost = [](const LinearPlan& p) { return std::pair(p.packing.compact_bits, p.error_bound); };
+            plan.error_bound = before + errors.of_reply(result_scale, *bits);
+            const auto cost = [&](const LinearPlan& p) {
+                return std::tuple(p.packing.shown_unit(errors.prime()) > tolerance, p.packing.compact_bits,
+                                  p.error_bound);
+            };
             if (!best || cost(plan) < cost(*best)) best = plan;
         }
     return best;
