@@ -20,12 +20,14 @@ int run(const PlanCommand& command) {
 }
 
 int run(const ImportCommand& command) {
+    importing::EntryNames chosen{
+        .model_id = command.id, .version = command.version, .description = command.description};
+    // Planning can take a minute: what is wrong anyhow is said before.
+    if (const auto checked = importing::check_names(chosen, command.output, command.force); !checked)
+        throw explained(checked.error(), command.output);
     const Planned planned = plan_model(command.planning, read_table(command.planning.calibration));
-    const auto entry = importing::make_entry(planned.plan, planned.source,
-                                             {.model_id = command.id,
-                                              .version = command.version,
-                                              .description = command.description,
-                                              .feature_names = planned.feature_names});
+    chosen.feature_names = planned.feature_names;
+    const auto entry = importing::make_entry(planned.plan, planned.source, chosen);
     if (!entry) throw explained(entry.error(), command.planning.model);
     const auto written = importing::write_entry(*entry, command.output, command.force);
     if (!written) throw explained(written.error(), command.output);
@@ -41,6 +43,7 @@ int run(const ImportCommand& command) {
         if (const auto& names = entry->feature_names; !names.empty())
             text += "features are named as the columns of " + command.planning.calibration + ": " + names.front() +
                     (names.size() > 1 ? " to " + names.back() : "") + ", in this order\n";
+        text += "a server serves it from its next start on\n";
         OutputFile("-").commit(text + plan_text(planned.plan));
     }
     return exit_ok;

@@ -18,7 +18,7 @@
 namespace einfer::cli {
 namespace {
 
-constexpr std::string_view command_names = "models, infer, job, plan, import and simulate";
+constexpr std::string_view command_names = "models, infer, job, plan, import, simulate";
 
 constexpr const char* examples_and_codes = R"(
 Examples:
@@ -129,10 +129,12 @@ void add_planning_options(CLI::App& command, PlanningOptions& options, bool cali
     command
         .add_option("--class-names", options.class_names,
                     "of the outputs, with commas; of a single one: negative,positive")
-        ->delimiter(',');
+        ->delimiter(',')
+        ->allow_extra_args(false);
     add_ignore_header(command, options.ignore_header);
     command.add_flag("--json", options.json, "the report as JSON");
-    command.add_flag("--no-progress{false}", options.progress, "no status line on a terminal");
+    command.add_flag_callback(
+        "--no-progress", [&options] { options.progress = false; }, "no status line on a terminal");
 }
 
 /// The first of the arguments that no command knows. Never its value: it may be a key that was given the wrong way.
@@ -191,7 +193,8 @@ int run_app(int argc, char** argv) {
     infer_app->add_option("--output", infer.output, "file for predictions, or - for standard output")
         ->capture_default_str();
     infer_app
-        ->add_option("--format", infer.format, "of input and output; by default each file's ending, or the input's first character")
+        ->add_option("--format", infer.format,
+                     "of input and output; by default each file's ending, or the input's first character")
         ->check(CLI::IsMember({"csv", "jsonl"}));
     add_ignore_header(*infer_app, infer.ignore_header);
     infer_app->add_option("--encoding", encoding, "of ciphertexts; auto: binary where the server takes it, else hex")
@@ -228,7 +231,8 @@ int run_app(int argc, char** argv) {
     CLI::App* const simulate_app = app.add_subcommand("simulate", "accuracy of a planned model, computed in clear");
     simulate_app->add_option("MODEL", simulate.planning.model, "an ONNX file, or an entry (.json)")->required();
     simulate_app->add_option("--data", simulate.data, "file with rows")->required();
-    simulate_app->add_option("--labels", simulate.labels, "file with a number a row: the class from 0, or the value");
+    simulate_app->add_option("--labels", simulate.labels,
+                             "file with a label a row: the class, by name or number from 0, or the value");
     simulate_app->add_option("--original", simulate.original, "of an entry: the ONNX file, to compare with");
     simulate_app->add_flag("--noise", simulate.noise, "adds the noise of encryption to the answers");
     add_planning_options(*simulate_app, simulate.planning, false);
@@ -241,7 +245,7 @@ int run_app(int argc, char** argv) {
         // What is mistyped comes before what is missing: it may be the same.
         const std::string unknown = unknown_argument(app);
         const bool no_command = argc == 1;
-        return fail(exit_usage, (no_command        ? "name a command: " + std::string(command_names)
+        return fail(exit_usage, (no_command        ? "name a command, one of " + std::string(command_names)
                                  : unknown.empty() ? error.what()
                                                    : unknown) +
                                     " (einfer --help explains)");

@@ -7,6 +7,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <numeric>
 
 namespace einfer::cli {
@@ -109,6 +110,9 @@ json::array array_of(const std::vector<double>& values) { return json::array(val
 std::string short_text(double value, int digits) {
     std::array<char, 40> text{};
     std::snprintf(text.data(), text.size(), "%.*g", digits, value);
+    const double shown = std::strtod(text.data(), nullptr);
+    if (std::abs(shown) >= 1 && std::abs(shown) < 1e6)  // 250, not 2.5e+02
+        std::snprintf(text.data(), text.size(), "%.7g", shown);
     return text.data();
 }
 

@@ -22,17 +22,6 @@ namespace json = boost::json;
 
 std::string at_line(std::size_t line) { return "line " + std::to_string(line); }
 
-/// A decimal number as a double, without a locale; no value when it is none, or not finite.
-std::optional<double> number_from(std::string_view text) {
-    text = trimmed(text);
-    if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
-    double value = 0;
-    const char* const end = text.data() + text.size();
-    const auto [stop, fault] = std::from_chars(text.data(), end, value);
-    if (fault != std::errc{} || stop != end || !std::isfinite(value)) return std::nullopt;
-    return value;
-}
-
 /// A number, also one that is not finite or more than a double holds.
 bool is_number_like(std::string_view text) {
     text = trimmed(text);
@@ -160,7 +149,7 @@ private:
         const std::size_t count = columns_ ? columns_->size() : fields.size();
         for (std::size_t i = 0; i < count; ++i) {
             const std::size_t column = columns_ ? (*columns_)[i] : i;
-            const auto number = number_from(fields[column]);
+            const auto number = finite_number(fields[column]);
             if (number) {
                 row.push_back(*number);
             } else {

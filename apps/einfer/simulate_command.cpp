@@ -3,6 +3,7 @@
 #include "exit_codes.h"
 #include "importing/entry.h"
 #include "importing/simulation.h"
+#include "labels.h"
 #include "output.h"
 #include "plan_report.h"
 #include "planning.h"
@@ -112,6 +113,8 @@ std::string as_text(const Simulation& simulation) {
         text += "answers differ by " + short_text(agreement->max_difference, 2) + " at most" +
                 (simulation.outside > 0 ? ", on the rows inside\n" : "\n");
     }
+    if (!is_scored(simulation.score_of_all) && !simulation.agreement)
+        text += "give --labels, or the ONNX file with --original, to know how good its answers are\n";
     return text;
 }
 
@@ -137,13 +140,9 @@ json::object to_json(const Simulation& simulation) {
 }  // namespace
 
 int run(const SimulateCommand& command) {
-    std::vector<double> labels;
-    if (!command.labels.empty()) {
-        RowTable table = read_table(command.labels);
-        if (table.dimension != 1) throw InputError(command.labels + ": labels are one number a row");
-        labels = std::move(table.values);
-    }
     const Subject subject = subject_of(command);
+    std::vector<double> labels;
+    if (!command.labels.empty()) labels = read_labels(command.labels, subject.model.network.class_names);
     const auto rows = rows_of(subject.data);
     StatusLine status(command.planning.progress);
     status.show("computing " + std::to_string(rows.size()) + " rows");

@@ -128,27 +128,34 @@ std::string name_of(const protocol::ModelView& model, std::size_t feature) {
     return model.feature_names.empty() ? index : index + " (" + printable(model.feature_names[feature], 100) + ")";
 }
 
+std::optional<std::string> fault_of_row(Row row, const protocol::ModelView& model) {
+    if (row.size() != model.input_dimension)
+        return "has " + std::to_string(row.size()) + " features; the model " + model.model_id + " takes " +
+               std::to_string(model.input_dimension);
+    for (std::size_t j = 0; j < row.size(); ++j) {
+        if (!std::isfinite(row[j])) return "has a feature that is not finite: " + name_of(model, j);
+        if (row[j] < model.lower[j] || row[j] > model.upper[j])
+            return "is outside of what the model " + model.model_id + " was made for: " + name_of(model, j) +
+                   " must be from " + to_text(model.lower[j]) + " to " + to_text(model.upper[j]);
+    }
+    return std::nullopt;
+}
+
 }  // namespace
 
 Outcome<void> check_rows(Rows rows, const protocol::ModelView& model) {
+    std::optional<Failure> first;
+    std::size_t outside = 0;
     for (std::size_t i = 0; i < rows.size(); ++i) {
-        const auto wrong = [i](const std::string& what) {
-            Failure failure = invalid_argument("row " + std::to_string(i) + ' ' + what);
-            failure.row = i;
-            return failure;
-        };
-        if (rows[i].size() != model.input_dimension)
-            return wrong("has " + std::to_string(rows[i].size()) + " features; the model " + model.model_id +
-                         " takes " + std::to_string(model.input_dimension));
-        for (std::size_t j = 0; j < rows[i].size(); ++j) {
-            const double value = rows[i][j];
-            if (!std::isfinite(value)) return wrong("has a feature that is not finite: " + name_of(model, j));
-            if (value < model.lower[j] || value > model.upper[j])
-                return wrong("is outside of what the model " + model.model_id + " was made for: " + name_of(model, j) +
-                             " must be from " + to_text(model.lower[j]) + " to " + to_text(model.upper[j]));
-        }
+        const auto fault = fault_of_row(rows[i], model);
+        if (!fault) continue;
+        if (outside++ > 0) continue;
+        first = invalid_argument("row " + std::to_string(i) + ' ' + *fault);
+        first->row = i;
     }
-    return {};
+    if (!first) return {};
+    if (outside > 1) first->message += "; " + std::to_string(outside) + " rows cannot be sent";
+    return *std::move(first);
 }
 
 Outcome<void> check_sizes(const protocol::ModelView& model, std::size_t rows, protocol::Encoding encoding) {

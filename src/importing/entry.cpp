@@ -4,6 +4,7 @@
 #include "importing/refusal.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 namespace einfer::importing {
@@ -44,13 +45,32 @@ bool are_names(std::span<const std::string> names) {
                                [](const std::string& name) { return !name.empty() && name.size() <= max_name_bytes; });
 }
 
-}  // namespace
-
-Result<registry::NetworkModel> make_entry(const PlannedModel& planned, const SourceModel& source,
-                                          const EntryNames& names) {
+std::optional<Error> fault_of(const EntryNames& names) {
     if (!is_id(names.model_id))
         return refusal("--id", "is a lower-case letter, then up to 63 of lower-case letters, digits and _");
     if (!is_version(names.version)) return refusal("--version", "is three numbers, as 1.0.0");
+    return std::nullopt;
+}
+
+std::optional<Error> fault_if_taken(const fs::path& directory, const std::string& id, const std::string& version,
+                                    bool force) {
+    const auto known = registry::find_entry(directory, id, version);
+    if (!known || force) return std::nullopt;
+    return refusal("--id", id + ' ' + version + " is already defined by " + known->string() +
+                               ": give another --version, or --force to replace it");
+}
+
+}  // namespace
+
+Result<void> check_names(const EntryNames& names, const fs::path& directory, bool force) {
+    if (const auto fault = fault_of(names)) return *fault;
+    if (const auto fault = fault_if_taken(directory, names.model_id, names.version, force)) return *fault;
+    return {};
+}
+
+Result<registry::NetworkModel> make_entry(const PlannedModel& planned, const SourceModel& source,
+                                          const EntryNames& names) {
+    if (const auto fault = fault_of(names)) return *fault;
     registry::NetworkModel model = planned.model;
     model.model_id = names.model_id;
     model.version = names.version;
@@ -68,9 +88,7 @@ Result<registry::WrittenEntry> write_entry(const registry::NetworkModel& model, 
     std::error_code ec;
     fs::create_directories(directory, ec);
     if (ec) return refusal("--output", directory.string() + " cannot be made: " + ec.message());
-    if (const auto known = registry::find_entry(directory, model.model_id, model.version); known && !force)
-        return refusal("--id", model.model_id + ' ' + model.version + " is already defined by " + known->string() +
-                                   ": give another --version, or --force to replace it");
+    if (const auto fault = fault_if_taken(directory, model.model_id, model.version, force)) return *fault;
     registry::WrittenEntry written = registry::write_network_entry(model, directory);
     if (written.fault) return refusal("--output", *written.fault);
     return written;

@@ -19,6 +19,10 @@ struct EntryNames {
     std::vector<std::string> feature_names{};  ///< left out unless they are one a feature, and differ
 };
 
+/// What make_entry() and write_entry() would refuse, whatever the plan. SCHEMA_VIOLATION with details `field` and
+/// `reason` for a name that an entry cannot have, or that one in `directory` has already, unless `force`.
+[[nodiscard]] Result<void> check_names(const EntryNames& names, const std::filesystem::path& directory, bool force);
+
 /// The entry of `planned`, which came from `source`. SCHEMA_VIOLATION with details `field` and `reason` for names that
 /// an entry cannot have.
 [[nodiscard]] Result<registry::NetworkModel> make_entry(const PlannedModel& planned, const SourceModel& source,

@@ -26,7 +26,8 @@ std::optional<Error> fault_of(const inference::Network& network, Rows rows, cons
     for (std::size_t i = 0; i < rows.size(); ++i)
         if (rows[i].size() != features)
             return refusal("--calibration", "row " + std::to_string(i + 1) + " has " + std::to_string(rows[i].size()) +
-                                                " numbers, the model takes " + std::to_string(features));
+                                                " numbers, the model takes " + std::to_string(features) +
+                                                ": its features only, no label and no index");
     if (options.activation_degree < 1 || options.activation_degree > 8) return refusal("--degree", "is from 1 to 8");
     if (options.tolerance && !(*options.tolerance > 0 && *options.tolerance <= max_tolerance))
         return refusal("--tolerance", "is above 0, and at most 1000000");

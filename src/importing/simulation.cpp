@@ -84,6 +84,14 @@ std::optional<Error> fault_of(const registry::NetworkModel& model, std::span<con
     if (!options.labels.empty() && options.labels.size() != rows.size())
         return refusal("--labels", "has " + std::to_string(options.labels.size()) + " rows, the data " +
                                        std::to_string(rows.size()));
+    const std::size_t outputs = model.stages.back().matrix.rows;
+    const auto classes = static_cast<double>(outputs == 1 ? 2 : outputs);
+    if (decision(model.network, std::vector<double>(outputs)))
+        for (std::size_t i = 0; i < options.labels.size(); ++i)
+            if (const double label = options.labels[i]; !(label >= 0 && label < classes && label == std::floor(label)))
+                return refusal("--labels", "the label of row " + std::to_string(i + 1) + " is " + text_of(label) +
+                                               "; the model's classes are numbers from 0 to " + text_of(classes - 1) +
+                                               ", in its order");
     if (options.original != nullptr && options.original->input.size() != features)
         return refusal("--original", "takes " + std::to_string(options.original->input.size()) +
                                          " numbers, the model " + std::to_string(features));

@@ -127,7 +127,7 @@ public:
         if (best) return *std::move(best);
         if (std::isfinite(closest_))
             return refusal("/tolerance",
-                           "no choice is within it; the closest has an error bound of " + rounded_up(closest_));
+                           "no choice within it was found; the closest has an error bound of " + rounded_up(closest_));
         return nearest_;
     }
 

@@ -34,7 +34,7 @@ private:
 
 /// a · b, refused when it is more than `most`.
 [[nodiscard]] inline std::size_t product(std::size_t a, std::size_t b, std::size_t most) {
-    if (a != 0 && b > most / a) refuse("a shape has more than " + std::to_string(most) + " elements");
+    if (a != 0 && b > most / a) refuse("a shape has more than " + std::to_string(most) + " elements, the most that is imported");
     return a * b;
 }
 

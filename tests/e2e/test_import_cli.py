@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pathlib
 import subprocess
+from collections.abc import Callable
 
 import pytest
 from support.server import BINARY, ROOT, clean_environment
@@ -141,7 +142,11 @@ DIGITS = ("plan", onnx("digits_mlp"), "--calibration", calibration("digits_mlp")
     (("simulate", MODELS / "logistic_v1.json", "--data", calibration("digits_mlp")), "no entry of the form of v1.1"),
     (("simulate", "/no/such.json", "--data", calibration("digits_mlp")), "cannot be read"),
     (("simulate", onnx("digits_mlp"), "--data", calibration("digits_mlp"), "--labels", calibration("digits_mlp")),
-     "labels are one number a row"),
+     "labels are one a row"),
+    (("simulate", onnx("digits_mlp"), "--data", calibration("digits_mlp"), "--labels", "/no/such.csv"), "cannot be opened"),
+    (("import", onnx("digits_mlp"), "--calibration", "/no/such.csv", "--id", "Upper", "-o", "/no/such"), "--id: is a lower-case"),
+    (("import", onnx("digits_mlp"), "--calibration", "/no/such.csv", "--id", "digits_mlp", "-o", MODELS), "is already defined by"),
+    (("plan", "--class-names", "a,b", onnx("digits_mlp"), "--calibration", calibration("digits_mlp")), "needs 10 names"),
     (("simulate", onnx("digits_mlp"), "--data", calibration("digits_mlp"), "--original", onnx("digits_mlp")),
      "--original is for an entry"),
 ])
@@ -150,6 +155,63 @@ def test_wrong_use_says_what_to_do(arguments: tuple, said: str):
     assert (answer.returncode, answer.stdout) == (2, ""), answer.stderr
     assert answer.stderr.startswith("einfer: ") and answer.stderr.count("\n") == 1
     assert said in answer.stderr
+
+
+def score_by(labels: str, directory: pathlib.Path, model: str = "breast_cancer_linear") -> subprocess.CompletedProcess[str]:
+    (directory / "labels.csv").write_text(labels, encoding="utf-8")
+    return run("simulate", MODELS / f"{model}.json", "--data", MODELS / f"holdout/{model}.csv", "--labels",
+               directory / "labels.csv")
+
+
+def test_labels_are_names_or_numbers_of_classes(tmp_path: pathlib.Path):
+    numbers = (MODELS / "holdout/breast_cancer_linear_labels.csv").read_text(encoding="utf-8").split()[1:]
+    names = [["benign", "malignant"][int(number)] for number in numbers]
+    outcomes = {
+        score_by("\n".join(lines) + "\n", tmp_path).stdout
+        for lines in (numbers, names, ["label", *numbers], ["diagnosis", "", *names], [f'"{name}" ' for name in names])
+    }
+    assert len(outcomes) == 1 and "accuracy 9" in outcomes.pop()
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    (lambda names: [*names[:-1], "unclear"], "'unclear': labels are the model's classes, 'benign', 'malignant', or their numbers"),
+    (lambda names: [*names[:-1], "0"], "line 1: 'benign': labels are"),
+    (lambda names: [{"benign": "1", "malignant": "2"}[name] for name in names], "is 2; the model's classes are numbers from 0 to 1"),
+    (lambda names: ["-1" for _ in names], "the label of row 1 is -1; "),
+    (lambda names: ["0.5" for _ in names], "the label of row 1 is 0.5; "),
+    (lambda names: names[:-1], "--labels: has "),
+    (lambda names: ["benign,0" for _ in names], "labels"),
+    (lambda names: [], "there are no rows"),
+])
+def test_labels_that_are_no_classes_are_refused(tmp_path: pathlib.Path, change: Callable[[list[str]], list[str]], said: str):
+    numbers = (MODELS / "holdout/breast_cancer_linear_labels.csv").read_text(encoding="utf-8").split()[1:]
+    answer = score_by("\n".join(change([["benign", "malignant"][int(number)] for number in numbers])), tmp_path)
+    assert (answer.returncode, answer.stdout) == (2, ""), answer.stderr
+    assert said in answer.stderr
+
+
+def test_names_of_values_are_refused(tmp_path: pathlib.Path):
+    answer = score_by("high\nlow\nhigh\n", tmp_path, "diabetes_linear")
+    assert answer.returncode == 2
+    assert "line 2: 'low': labels are numbers" in answer.stderr
+
+
+def test_the_files_own_class_names_in_another_order_are_a_slip(tmp_path: pathlib.Path):
+    model = ROOT / "tests/data/onnx/sk_logistic_multinomial.onnx"
+    inputs = json.loads(model.with_suffix(".json").read_text(encoding="utf-8"))["inputs"]
+    rows = write_table(tmp_path / "rows.csv", [[str(value) for value in row] for row in inputs])
+    planned = run("plan", model, "--calibration", rows, "--class-names", "setosa,virginica,versicolor")
+    assert planned.returncode == 2
+    assert "another order, setosa,versicolor,virginica: leave the option out" in planned.stderr
+    assert run("plan", model, "--calibration", rows, "--class-names", "a,b,c").returncode == 0
+
+
+def test_few_calibration_rows_are_said(tmp_path: pathlib.Path):
+    rows = tmp_path / "rows.csv"
+    rows.write_text("".join(calibration("digits_mlp").read_text().splitlines(keepends=True)[:6]))
+    planned = run("plan", onnx("digits_mlp"), "--calibration", rows)
+    assert planned.returncode == 0
+    assert "only 5 calibration rows" in planned.stderr
 
 
 @pytest.mark.parametrize("command", [

@@ -149,7 +149,7 @@ TEST_F(PlanNetwork, RefusalsNameTheOptionAndWhatWouldFit) {
         return verdict_of(plan_network(network, with.value_or(rows), options));
     };
     EXPECT_EQ(said(linear, {}, Rows{}), "--calibration: has no rows");
-    EXPECT_EQ(said(linear, {}, Rows{{1, 2}}), "--calibration: row 1 has 2 numbers, the model takes 6");
+    EXPECT_EQ(said(linear, {}, Rows{{1, 2}}), "--calibration: row 1 has 2 numbers, the model takes 6: its features only, no label and no index");
     Network named = linear;
     named.class_names = {"one", "two", "three"};
     EXPECT_EQ(said(named, {}), "--class-names: needs 2 names for this model, not 3");
