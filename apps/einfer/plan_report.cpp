@@ -59,8 +59,8 @@ std::string packing_text(const inference::LinearPlan& plan) {
 }
 
 std::string packing_text(const inference::SlotsPlan& plan) {
-    return counted(plan.rows, "row") + " a request, " + counted(plan.feature_of_slot.size(), "ciphertext") + " in; " +
-           counted(plan.coeff_modulus_bits.size() - 1 - plan.result_primes, "level") + ", " +
+    return counted(plan.rows, "row") + " a request (--rows), " + counted(plan.feature_of_slot.size(), "ciphertext") +
+           " in; " + counted(plan.coeff_modulus_bits.size() - 1 - plan.result_primes, "level") + ", " +
            counted(plan.rotations, "rotation") + ", " + counted(plan.relinearizations, "relinearization") + ", " +
            counted(plan.plain_products, "plain product");
 }
@@ -148,11 +148,12 @@ std::string plan_text(const PlannedModel& planned) {
     for (const FittedActivation& fitted : planned.fitted) text += line("activation", fitted_text(fitted));
     if (!planned.fitted.empty()) {
         const importing::Agreement& agreement = planned.calibration;
-        text += line("agreement", (agreement.agreed ? std::to_string(*agreement.agreed) + " of " +
-                                                          std::to_string(agreement.rows) + " decisions, "
-                                                    : std::string()) +
-                                      "answers differ by " + short_text(agreement.max_difference, 2) +
-                                      " at most, on the calibration rows");
+        text += line("agreement",
+                     (agreement.agreed
+                          ? std::to_string(*agreement.agreed) + " of " + std::to_string(agreement.rows) + " decisions, "
+                          : std::string()) +
+                         "answers differ by " + short_text(agreement.max_difference, 2) +
+                         " at most, on the calibration rows (a higher --degree fits better, and costs more)");
     }
     return text;
 }

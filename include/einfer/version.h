@@ -4,9 +4,9 @@
 #include "einfer/export.h"
 
 #define EINFER_VERSION_MAJOR 1
-#define EINFER_VERSION_MINOR 0
+#define EINFER_VERSION_MINOR 1
 #define EINFER_VERSION_PATCH 0
-#define EINFER_VERSION "1.0.0"
+#define EINFER_VERSION "1.1.0"
 
 namespace einfer::inline v1_1 {
 

@@ -85,7 +85,7 @@ Tensor read(const TensorProto& proto, Budget& budget) {
     if (proto.data_location() == TensorProto::EXTERNAL || proto.external_data_size() > 0)
         refuse(
             "the weights are in another file; save the model with its weights inside (in Python: "
-            "onnx.save_model(model, path, save_as_external_data=False))");
+            "onnx.save_model(onnx.load(path), path); torch.onnx.export with external_data=False does so at once)");
     if (proto.has_segment()) refuse("a tensor is split into segments");
     Tensor tensor;
     const std::size_t count = count_of(proto, tensor.dims, budget);

@@ -22,7 +22,7 @@ const Refused refusals[] = {
     {"log_softmax", "/1/LogSoftmax/LogSoftmax", "export the model without it"},
     {"layer_norm", "/1/LayerNormalization/LayerNormalization", "use BatchNormalization"},
     {"softmax_inside", "/2/Gemm/Gemm", "nothing but the choice of a class can follow a Softmax"},
-    {"external_data", "/MatMul_0/MatMul", "save_as_external_data=False"},
+    {"external_data", "/MatMul_0/MatMul", "external_data=False"},
     {"unknown_shape", no_node, "the shape of the model's input is not known"},
     {"two_inputs", no_node, "several inputs (x, z)"},
     {"two_outputs", no_node, "several outputs (y, r)"},
