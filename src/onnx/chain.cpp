@@ -246,6 +246,7 @@ void Chain::collapse_pair(Network& network) const {
     const bool is_classifier = !class_names_.empty();
     if (!is_antisymmetric(network.layers.back()) && !(is_softmax && is_classifier)) return;
     if (network.postprocessing.empty() && !is_classifier) return;
+    if (network.postprocessing.size() > 1) return;  // a softmax of sigmoids takes both of them
     const auto half = static_cast<std::ptrdiff_t>(dense->inputs);
     if (is_softmax) {
         for (std::size_t i = 0; i < dense->inputs; ++i) dense->weights[dense->inputs + i] -= dense->weights[i];

@@ -14,10 +14,11 @@ namespace einfer::onnx {
 /// What a value is beyond numbers that layers made.
 enum class Tail {
     None,
-    IsLarge,  ///< whether the numbers are above some: exporters take x for softplus(x) there
-    Softmax,  ///< of the numbers
-    Pair,     ///< [1 - x, x] of a probability x, or [-x, x] of a score: two columns, one number
-    Label,    ///< the class of the largest number; of one number, whether it is positive
+    IsLarge,     ///< whether the numbers are above some: exporters take x for softplus(x) there
+    Softmax,     ///< of the numbers
+    Pair,        ///< [1 - x, x] of a probability x, or [-x, x] of a score: two columns, one number
+    Complement,  ///< [1 - x, x] of a score x
+    Label,       ///< the class of the largest number; of one number, whether it is positive
 };
 
 /// A value that depends on the input: element by element a polynomial of what the chain gives at `link`.

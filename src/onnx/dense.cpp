@@ -126,7 +126,7 @@ void linear_classifier(Call& call) {
     std::vector<std::string> names = class_names_in(node, "classlabels_ints", "classlabels_strings", call.limits);
     const std::size_t rows = node.reals("intercepts").empty() ? names.size() : node.reals("intercepts").size();
     const bool is_single = rows == 1;
-    if (names.size() != rows && !(is_single && names.size() == 2))
+    if (names.size() != (is_single ? 2 : rows))
         refuse("it has " + std::to_string(names.size()) + " class labels for " + std::to_string(rows) + " classes");
     const std::string transform = node.text("post_transform", "NONE");
     if (is_single && transform == "SOFTMAX") refuse("it takes the softmax of one number");
@@ -141,7 +141,7 @@ void linear_classifier(Call& call) {
     if (call.outputs.size() < 2 || !call.wanted[1]) return;
     Data values = transformed(call, scores, transform);
     if (is_single) {
-        values.tail = Tail::Pair;
+        values.tail = transform == "NONE" ? Tail::Complement : Tail::Pair;
         values.dims = {2};
     }
     call.give(std::move(values), 1);

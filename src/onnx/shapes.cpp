@@ -179,8 +179,10 @@ void concat(Call& call) {
     dims.back() = columns;
     Data second = call.data(1);
     const Data end{second.dims, second.link};
-    const bool is_probability = layer.bias == std::vector<double>{1, 0} && call.chain.is_sigmoid(end);
-    const bool is_score = layer.bias == std::vector<double>{0, 0};
+    const bool is_sigmoid = call.chain.is_sigmoid(end);
+    const bool is_probability = layer.bias == std::vector<double>{1, 0} && is_sigmoid;
+    // [-p, p] of a probability is two columns as others are: its class is always the second.
+    const bool is_score = layer.bias == std::vector<double>{0, 0} && !is_sigmoid;
     if (layer.weights == std::vector<double>{-1, 1} && (is_probability || is_score)) {
         second.dims = std::move(dims);
         second.tail = Tail::Pair;

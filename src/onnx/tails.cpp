@@ -11,17 +11,16 @@ void arg_max(Call& call) {
     const std::size_t rank = x.dims.size() + 1;
     const std::size_t axis = axis_of(exact(call.node.integer("axis", 0)), rank);
     if (axis == 0) refuse("it is over the rows; use axis 1");
-    const std::size_t classes = x.tail == Tail::Pair ? 2 : x.size();
+    const std::size_t classes = x.size();
     if (x.dims[axis - 1] != classes || classes < 2 || x.tail == Tail::Label || x.tail == Tail::IsLarge)
         refuse("it is over a part of the values, or over one; only the largest of all can be imported");
+    const Dims dims(x.dims.size() - (call.node.flag("keepdims", true) ? 0 : 1), 1);
+    if (x.tail == Tail::Complement) x = call.chain.scale({{1}, x.link}, {1}, {-0.5});  // x is above 1 - x from there on
     if (x.tail == Tail::None && !x.is_plain())
         x = call.chain.scale(x, std::vector<double>(x.size(), 1), std::vector<double>(x.size()));
     x.tail = Tail::Label;
     x.classes = classes;
-    if (call.node.flag("keepdims", true))
-        x.dims = Dims(x.dims.size(), 1);
-    else
-        x.dims = Dims(x.dims.size() - 1, 1);
+    x.dims = dims;
     call.give(std::move(x));
 }
 
@@ -74,7 +73,7 @@ void select(Call& call) {
     std::vector<std::size_t> columns;
     for (const double index : indices) columns.push_back(axis_of(index, x.size()));
     const Dims dims = is_gather && call.constant(1).dims.empty() ? Dims{} : Dims{columns.size()};
-    if (x.tail == Tail::Pair && columns == std::vector<std::size_t>{1}) {
+    if ((x.tail == Tail::Pair || x.tail == Tail::Complement) && columns == std::vector<std::size_t>{1}) {
         Data second = x;
         second.tail = Tail::None;
         second.dims = dims;

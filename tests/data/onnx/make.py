@@ -369,6 +369,22 @@ def handmade():
         ("LinearRegressor", ["s"], "y", {"coefficients": [1.0, 2.0, 3.0, -1.0, 0.0, 1.0], "intercepts": [0.5, -0.5],
                                          "targets": 2}, ml),
     ], ["N", 3]), rows(random, 3))
+    # Two columns of a binary class that are not what they look like.
+    half = f32(3, 1)
+    save("hand_softmax_of_sigmoids", model([
+        ("Gemm", ["x", "w", "b"], "a", {}), ("Sigmoid", ["a"], "p", {}), ("Softmax", ["p"], "y", {"axis": 1}),
+    ], ["N", 3], {"w": np.hstack([-half, half]), "b": np.array([-0.3, 0.3], dtype=np.float32)}), rows(random, 3),
+        post=["sigmoid", "softmax"])
+    save("hand_negative_probability", model([
+        ("MatMul", ["x", "w"], "z", {}), ("Sigmoid", ["z"], "p", {}), ("Neg", ["p"], "n", {}),
+        ("Concat", ["n", "p"], "c", {"axis": 1}), ("ArgMax", ["c"], "i", {"axis": 1}),
+        ("Cast", ["i"], "y", {"to": TensorProto.FLOAT}),
+    ], ["N", 3], {"w": half}), rows(random, 3), post=["argmax"])
+    one_row = {"coefficients": [0.5, -1.0, 0.25], "intercepts": [0.25], "classlabels_ints": [0, 1]}
+    save("hand_linear_classifier_largest", model([
+        ("LinearClassifier", ["x"], ["l", "s"], one_row, ml), ("ArgMax", ["s"], "i", {"axis": 1}),
+        ("Cast", ["i"], "y", {"to": TensorProto.FLOAT}),
+    ], ["N", 3]), rows(random, 3), post=["argmax"])
 
 
 def main() -> None:

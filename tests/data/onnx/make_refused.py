@@ -103,6 +103,11 @@ def by_hand():
         ("LinearClassifier", ["x"], ["l", "p"], {"coefficients": [1.0] * 12, "intercepts": [0.0] * 3,
                                                  "classlabels_ints": [0, 1, 2], "post_transform": "LOGISTIC"}, ml),
         ("Normalizer", ["p"], "y", {"norm": "L1"}, ml)], ["N", 4]))
+    negative = [("MatMul", ["x", "w"], "z", {}), ("Sigmoid", ["z"], "p", {}), ("Neg", ["p"], "n", {}),
+                ("Concat", ["n", "p"], "c", {"axis": 1})]
+    refused("negative_normalised", model([*negative, ("Normalizer", ["c"], "y", {"norm": "L1"}, ml)], ["N", 4],
+                                         {"w": f32(4, 1)}))
+    refused("negative_absolute", model([*negative, ("Abs", ["c"], "y", {})], ["N", 4], {"w": f32(4, 1)}))
     x3 = ["N", 2, 4, 4]
     refused("softmax_of_a_part", model([("Softmax", ["x"], "y", {"axis": 1})], x3))
     refused("softmax_of_rows", model([("Softmax", ["x"], "y", {"axis": 0})], ["N", 4]))

@@ -42,6 +42,8 @@ const Refused refusals[] = {
     {"tree", "/TreeEnsembleRegressor_0/TreeEnsembleRegressor", "use a linear model or a neural network"},
     {"product_of_two", "/MatMul_0/MatMul", "it needs a constant"},
     {"polynomial_degree", "/Mul_1/Mul", "degree above 31"},
+    {"negative_normalised", "/Normalizer_4/Normalizer", "softmax (multinomial)"},
+    {"negative_absolute", "/Abs_4/Abs", "possible activations are Relu"},
     {"one_vs_rest", "/Normalizer_1/Normalizer", "softmax (multinomial)"},
     {"training", "/Dropout_1/Dropout", "export the model in evaluation mode"},
     {"batch_norm_training", "/BatchNormalization_0/BatchNormalization",
