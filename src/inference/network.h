@@ -30,6 +30,8 @@ struct Dense {
     std::size_t outputs = 0;
     std::vector<double> weights;  ///< outputs × inputs, row by row
     std::vector<double> bias;     ///< outputs
+
+    friend bool operator==(const Dense&, const Dense&) = default;
 };
 
 /// What slides over an image.
@@ -40,6 +42,8 @@ struct Window {
 
     /// Of an image of `input`, with `channels`; {0, 0, 0} when the window does not fit it.
     [[nodiscard]] Shape output(const Shape& input, std::size_t channels) const;
+
+    friend bool operator==(const Window&, const Window&) = default;
 };
 
 /// Cross-correlation, as ONNX's Conv. Groups and dilation are zeros among the weights.
@@ -49,17 +53,23 @@ struct Convolution {
     Window window;
     std::vector<double> weights;  ///< channels × input.channels × window.height × window.width
     std::vector<double> bias;     ///< channels
+
+    friend bool operator==(const Convolution&, const Convolution&) = default;
 };
 
 struct AveragePool {
     Shape input;
     Window window;
     bool counts_padding = false;  ///< padding is part of what is averaged
+
+    friend bool operator==(const AveragePool&, const AveragePool&) = default;
 };
 
 /// y[i] = factors[i] · x[i] + offsets[i]: scalers, batch normalisation.
 struct Scaling {
     std::vector<double> factors, offsets;  ///< one an element
+
+    friend bool operator==(const Scaling&, const Scaling&) = default;
 };
 
 enum class ActivationKind { Polynomial, Relu, LeakyRelu, Sigmoid, Tanh, Softplus };
@@ -71,6 +81,8 @@ struct Activation {
     std::string stands_for{};            ///< of a polynomial that was fitted: what to; for people
 
     [[nodiscard]] double operator()(double x) const;
+
+    friend bool operator==(const Activation&, const Activation&) = default;
 };
 
 using Layer = std::variant<Dense, Convolution, AveragePool, Scaling, Activation>;

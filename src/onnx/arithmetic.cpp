@@ -20,6 +20,7 @@ Data with(Data x, std::vector<double> polynomial) {
     if (!std::ranges::all_of(polynomial, [](double value) { return std::isfinite(value); }))
         refuse("what it computes is not finite");
     x.polynomial = std::move(polynomial);
+    x.names = nullptr;  // the largest may be another one
     return x;
 }
 

@@ -38,6 +38,9 @@ struct Call {
     /// The attribute, or else the input that took its place in a later opset; empty when there is neither.
     [[nodiscard]] std::vector<double> integers(std::string_view attribute, std::size_t input) const;
 
+    /// To be kept with a value; what they take is paid for.
+    [[nodiscard]] Names share(std::vector<std::string> names);
+
     void give(Value value, std::size_t output = 0);
     void give(Tensor tensor) { give(std::make_shared<const Tensor>(std::move(tensor))); }
 };
@@ -95,8 +98,10 @@ void zip_map(Call& call);
 void select(Call& call);
 void label_encoder(Call& call);
 
-/// `count` names for the classes, as they are or, when there are none, "0", "1", …
-[[nodiscard]] std::vector<std::string> names_or_indices(std::vector<std::string> names, std::size_t count);
+/// What `label` is when it is each of its classes: their names or, when there are none, "0", "1", …
+[[nodiscard]] std::vector<std::string> values_of(const Data& label);
+/// The integer that `value` is written as.
+[[nodiscard]] std::optional<std::int64_t> integer_in(const std::string& value);
 /// The elements of `tensor` as names. Refused when they are too many, too long, or no plain text.
 [[nodiscard]] std::vector<std::string> class_names_in(const Tensor& tensor, const ImportLimits& limits);
 /// The same of two attributes, of which one may be given.

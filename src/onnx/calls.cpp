@@ -36,6 +36,11 @@ std::vector<double> Call::integers(std::string_view attribute, std::size_t input
     return given(input) ? numbers(input) : std::vector<double>{};
 }
 
+Names Call::share(std::vector<std::string> names) {
+    for (const std::string& name : names) budget.take(name.size() / sizeof(double) + 4);
+    return std::make_shared<const std::vector<std::string>>(std::move(names));
+}
+
 void Call::give(Value value, std::size_t output) {
     if (output < outputs.size()) outputs[output] = std::move(value);
 }

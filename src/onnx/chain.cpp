@@ -29,6 +29,14 @@ bool is_sigmoid_layer(const Layer& layer) {
     return activation != nullptr && activation->kind == ActivationKind::Sigmoid;
 }
 
+bool is_antisymmetric(const Layer& layer) {
+    const auto* dense = std::get_if<Dense>(&layer);
+    if (dense == nullptr || dense->outputs != 2 || dense->bias[0] != -dense->bias[1]) return false;
+    for (std::size_t i = 0; i < dense->inputs; ++i)
+        if (dense->weights[i] != -dense->weights[dense->inputs + i]) return false;
+    return true;
+}
+
 /// Both are the same for all elements of a channel.
 bool is_by_channel(const Scaling& scaling, std::size_t area) {
     for (std::size_t i = 0; i < scaling.factors.size(); ++i)
@@ -213,18 +221,14 @@ bool Chain::is_sigmoid(const Data& x) const {
     return x.link == link_ && x.is_plain() && !network_.layers.empty() && is_sigmoid_layer(network_.layers.back());
 }
 
+bool Chain::is_opposites(const Data& x) const {
+    return x.link == link_ && x.is_plain() && !network_.layers.empty() && is_antisymmetric(network_.layers.back());
+}
+
 bool Chain::is_softplus(const Data& y, const Data& x) const {
     if (y.link != link_ || x.link + 1 != link_ || !y.is_plain() || !x.is_plain() || y.dims != x.dims) return false;
     const auto* activation = std::get_if<Activation>(&network_.layers.back());
     return activation != nullptr && activation->kind == ActivationKind::Softplus;
-}
-
-bool Chain::is_antisymmetric(const Layer& layer) const {
-    const auto* dense = std::get_if<Dense>(&layer);
-    if (dense == nullptr || dense->outputs != 2 || dense->bias[0] != -dense->bias[1]) return false;
-    for (std::size_t i = 0; i < dense->inputs; ++i)
-        if (dense->weights[i] != -dense->weights[dense->inputs + i]) return false;
-    return true;
 }
 
 bool Chain::sums_to_one(const Data& x) const {
@@ -235,15 +239,12 @@ bool Chain::sums_to_one(const Data& x) const {
            (is_sigmoid(x) && layers.size() > 1 && is_antisymmetric(layers[layers.size() - 2]));
 }
 
-void Chain::name_classes(std::vector<std::string> names) { class_names_ = std::move(names); }
-
 // [-z, z] says nothing that z does not.
-void Chain::collapse_pair(Network& network) const {
-    if (network.layers.empty()) return;
+void collapse_pair(Network& network) {
     auto* dense = std::get_if<Dense>(&network.layers.back());
     if (dense == nullptr || dense->outputs != 2) return;
     const bool is_softmax = network.postprocessing == std::vector{Postprocessing::Softmax};
-    const bool is_classifier = !class_names_.empty();
+    const bool is_classifier = !network.class_names.empty();
     if (!is_antisymmetric(network.layers.back()) && !(is_softmax && is_classifier)) return;
     if (network.postprocessing.empty() && !is_classifier) return;
     if (network.postprocessing.size() > 1) return;  // a softmax of sigmoids takes both of them
@@ -278,9 +279,8 @@ Network Chain::finish(const Data& x) {
     if (layers.empty())
         layers.emplace_back(Scaling{std::vector<double>(shape_.size(), 1), std::vector<double>(shape_.size())});
     std::size_t outputs = x.tail == Tail::Label ? x.classes : x.size();
-    collapse_pair(network);
     if (const auto* dense = std::get_if<Dense>(&layers.back()); dense != nullptr && dense->outputs == 1) outputs = 2;
-    if (class_names_.size() == outputs) network.class_names = std::move(class_names_);
+    if (x.names && x.names->size() == outputs) network.class_names = *x.names;
     return network;
 }
 

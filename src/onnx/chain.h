@@ -5,6 +5,7 @@
 #include "onnx/import.h"
 #include "onnx/tensor.h"
 
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,6 +22,9 @@ enum class Tail {
     Label,       ///< the class of the largest number; of one number, whether it is positive
 };
 
+/// Shared, as a name a class is much to copy for every value.
+using Names = std::shared_ptr<const std::vector<std::string>>;
+
 /// A value that depends on the input: element by element a polynomial of what the chain gives at `link`.
 struct Data {
     Dims dims;  ///< of one row
@@ -28,6 +32,7 @@ struct Data {
     std::vector<double> polynomial{0, 1};
     Tail tail = Tail::None;
     std::size_t classes = 0;  ///< of a Label
+    Names names{};            ///< of the classes, one a column or one a class of a Label; null: none are known
 
     [[nodiscard]] std::size_t size() const;
     [[nodiscard]] bool is_plain() const { return tail == Tail::None && polynomial == std::vector<double>{0, 1}; }
@@ -50,16 +55,14 @@ public:
 
     /// `x` is the end of the chain itself, and that end a sigmoid.
     [[nodiscard]] bool is_sigmoid(const Data& x) const;
+    /// `x` is the end of the chain itself, and that end a layer that gives [-z, z].
+    [[nodiscard]] bool is_opposites(const Data& x) const;
     /// `y` is the softplus of `x`, and the end of the chain.
     [[nodiscard]] bool is_softplus(const Data& y, const Data& x) const;
     /// The numbers of a row are probabilities whose sum is 1.
     [[nodiscard]] bool sums_to_one(const Data& x) const;
 
-    void name_classes(std::vector<std::string> names);
-    /// Of what a classifier says, which ends in `outputs` classes.
-    [[nodiscard]] std::vector<std::string>& class_names() { return class_names_; }
-
-    /// The network whose output is `x`.
+    /// The network whose output is `x`; a pair of columns is as it was read.
     [[nodiscard]] inference::Network finish(const Data& x);
 
 private:
@@ -72,8 +75,6 @@ private:
     [[nodiscard]] bool becomes(const inference::Shape& image);
     [[nodiscard]] Data dense_of(const Data& x, const inference::Layer& layer, Dims dims);
     [[nodiscard]] Data end(Dims dims);
-    [[nodiscard]] bool is_antisymmetric(const inference::Layer& layer) const;
-    void collapse_pair(inference::Network& network) const;
 
     const ImportLimits& limits_;
     Budget& budget_;
@@ -81,8 +82,10 @@ private:
     std::size_t link_ = 0;
     inference::Shape shape_;  ///< of what the last layer gives
     inference::Network network_;
-    std::vector<std::string> class_names_;
 };
+
+/// Two columns of a binary class that say the same become one output, of the second class.
+void collapse_pair(inference::Network& network);
 
 /// {n, 1, 1}; of two dimensions {1, height, width}, of three {channels, height, width}.
 [[nodiscard]] inference::Shape shape_of(const Dims& dims);

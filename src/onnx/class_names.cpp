@@ -34,6 +34,8 @@ void require_names(const std::vector<std::string>& names, const ImportLimits& li
 }
 
 std::string text_of(double number) {
+    if (number == std::floor(number) && std::abs(number) <= 0x1p53)  // to_chars writes 1e+05
+        return std::to_string(static_cast<std::int64_t>(number));
     char text[32];
     const auto end = std::to_chars(std::begin(text), std::end(text), number).ptr;
     return {text, end};
@@ -41,10 +43,17 @@ std::string text_of(double number) {
 
 }  // namespace
 
-std::vector<std::string> names_or_indices(std::vector<std::string> names, std::size_t count) {
-    if (!names.empty()) return names;
-    for (std::size_t i = 0; i < count; ++i) names.push_back(std::to_string(i));
+std::vector<std::string> values_of(const Data& label) {
+    if (label.names) return *label.names;
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < label.classes; ++i) names.push_back(std::to_string(i));
     return names;
+}
+
+std::optional<std::int64_t> integer_in(const std::string& value) {
+    std::int64_t integer = 0;
+    std::from_chars(value.data(), value.data() + value.size(), integer);
+    return std::to_string(integer) == value ? std::optional(integer) : std::nullopt;
 }
 
 std::vector<std::string> class_names_in(const Tensor& tensor, const ImportLimits& limits) {

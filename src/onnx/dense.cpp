@@ -132,14 +132,16 @@ void linear_classifier(Call& call) {
     if (is_single && transform == "SOFTMAX") refuse("it takes the softmax of one number");
     Dense layer = from_coefficients(call, rows);
     const Data scores = call.chain.dense(call.data(0), std::move(layer), {rows});
-    call.chain.name_classes(std::move(names));
+    const Names shared = call.share(std::move(names));
     Data label = scores;
+    label.names = shared;
     label.tail = Tail::Label;
     label.classes = std::max<std::size_t>(rows, 2);
     label.dims = {};
     call.give(label);
     if (call.outputs.size() < 2 || !call.wanted[1]) return;
     Data values = transformed(call, scores, transform);
+    values.names = shared;
     if (is_single) {
         values.tail = transform == "NONE" ? Tail::Complement : Tail::Pair;
         values.dims = {2};

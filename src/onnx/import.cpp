@@ -167,23 +167,21 @@ private:
     std::set<std::string_view> wanted_;
 };
 
-/// The names are often found only where the label is looked up.
+/// The names are often found only where the label is looked up. They are those of the outputs of `network` when the
+/// label is the largest of these.
 std::vector<std::string> names_on_label(const Graph& graph, const Opsets& opsets, const ImportLimits& limits,
-                                        std::string_view label) {
+                                        std::string_view label, const inference::Network& network) {
     try {
         Budget budget(limits.max_values);
-        return Reader(graph, opsets, limits, budget).read(label).class_names;
+        inference::Network other = Reader(graph, opsets, limits, budget).read(label);
+        const bool is_same = other.postprocessing == std::vector{Postprocessing::Argmax} &&
+                             other.input == network.input && other.layers == network.layers;
+        return is_same ? std::move(other.class_names) : std::vector<std::string>{};
     } catch (const Refusal&) {
         return {};
     } catch (const Located&) {
         return {};
     }
-}
-
-std::size_t classes_of(const inference::Network& network) {
-    const auto* dense = std::get_if<inference::Dense>(&network.layers.back());
-    if (dense == nullptr) return 0;
-    return std::max<std::size_t>(dense->outputs, 2);
 }
 
 inference::Network read_model(const ModelProto& model, const ImportLimits& limits) {
@@ -195,10 +193,11 @@ inference::Network read_model(const ModelProto& model, const ImportLimits& limit
         Budget budget(limits.max_values);
         network = Reader(graph, opsets, limits, budget).read(outputs.values);
     }
-    if (network.class_names.empty() && outputs.label) {
-        std::vector<std::string> names = names_on_label(graph, opsets, limits, *outputs.label);
-        if (names.size() == classes_of(network)) network.class_names = std::move(names);
-    }
+    std::vector<std::string> names;
+    if (network.class_names.empty() && outputs.label)
+        names = names_on_label(graph, opsets, limits, *outputs.label, network);
+    collapse_pair(network);
+    if (network.class_names.empty()) network.class_names = std::move(names);
     return network;
 }
 

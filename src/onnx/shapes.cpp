@@ -39,6 +39,9 @@ void cast(Call& call) {
     const bool is_integer = to == TensorProto::INT64 || to == TensorProto::INT32 || to == TensorProto::STRING;
     if (!is_real && !(x.tail == Tail::Label && is_integer))
         refuse("it makes other numbers of encrypted values than floats");
+    if (is_integer && to != TensorProto::STRING && x.names)
+        for (const std::string& name : *x.names)
+            if (!integer_in(name)) refuse("it makes an integer of the class " + shown(name));
     call.give(x);
 }
 

@@ -3,8 +3,28 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 namespace einfer::onnx {
+namespace {
+
+/// `label` as it is looked up in `table`, whose indices its values are.
+Data looked_up(Call& call, Data label, const Tensor& table) {
+    if (label.tail != Tail::Label || table.dims.empty() || table.dims.back() != table.size())
+        refuse("it looks up encrypted values in a table");
+    const std::vector<std::string> entries = class_names_in(table, call.limits);
+    std::vector<std::string> names = values_of(label);
+    for (std::string& name : names) {
+        const auto index = integer_in(name);
+        if (!index || !std::in_range<std::size_t>(*index) || std::cmp_greater_equal(*index, entries.size()))
+            refuse("its table has no entry for the class " + shown(name));
+        name = entries[static_cast<std::size_t>(*index)];
+    }
+    label.names = call.share(std::move(names));
+    return label;
+}
+
+}  // namespace
 
 void arg_max(Call& call) {
     Data x = call.data(0);
@@ -20,6 +40,7 @@ void arg_max(Call& call) {
         x = call.chain.scale(x, std::vector<double>(x.size(), 1), std::vector<double>(x.size()));
     x.tail = Tail::Label;
     x.classes = classes;
+    x.names = nullptr;  // its value is the index, whatever the columns are called
     x.dims = dims;
     call.give(std::move(x));
 }
@@ -45,12 +66,12 @@ void reduce_sum(Call& call) {
 }
 
 void zip_map(Call& call) {
-    const Data& x = call.data(0);
+    Data x = call.data(0);
     auto names = class_names_in(call.node, "classlabels_int64s", "classlabels_strings", call.limits);
     if (names.size() != x.size() || x.tail == Tail::Label || x.tail == Tail::IsLarge)
         refuse("it has other classes than the values it gets");
-    call.chain.name_classes(std::move(names));
-    call.give(x);
+    x.names = call.share(std::move(names));
+    call.give(std::move(x));
 }
 
 // Gather and ArrayFeatureExtractor. Of a constant by a label: the names of the classes. Of values by constants: some of
@@ -58,12 +79,8 @@ void zip_map(Call& call) {
 void select(Call& call) {
     const bool is_gather = call.node.op() == "Gather";
     if (call.is_constant(0)) {
-        Data label = call.data(1);
-        const Tensor& names = call.constant(0);
-        if (label.tail != Tail::Label || names.size() != label.classes || (is_gather && names.dims.size() != 1))
-            refuse("it looks up encrypted values in a table");
-        call.chain.name_classes(class_names_in(names, call.limits));
-        return call.give(label);
+        if (is_gather && call.constant(0).dims.size() != 1) refuse("it looks up encrypted values in a table");
+        return call.give(looked_up(call, call.data(1), call.constant(0)));
     }
     const Data& x = call.data(0);
     const std::vector<double>& indices = call.numbers(1);
@@ -84,26 +101,30 @@ void select(Call& call) {
     call.budget.take(size);
     layer.weights.resize(size);
     for (std::size_t i = 0; i < columns.size(); ++i) layer.weights[i * x.size() + columns[i]] = 1;
-    call.give(call.chain.dense(x, std::move(layer), dims));
+    // Columns have other names then; but the sign of the second of [-z, z] is the class.
+    const bool is_decisive = columns == std::vector<std::size_t>{1} && call.chain.is_opposites(x);
+    Data made = call.chain.dense(x, std::move(layer), dims);
+    if (is_decisive) made.names = x.names;
+    call.give(std::move(made));
 }
 
 void label_encoder(Call& call) {
-    const Data& label = call.data(0);
+    Data label = call.data(0);
     if (label.tail != Tail::Label) refuse("it looks up encrypted values in a table");
     const Node& node = call.node;
     auto keys = class_names_in(node, "keys_int64s", "keys_strings", call.limits);
     auto values = class_names_in(node, "values_int64s", "values_strings", call.limits);
     if (keys.empty() || keys.size() != values.size()) refuse("its keys and values are not as many");
-    std::map<std::string_view, std::string_view> values_of;
-    for (std::size_t i = 0; i < keys.size(); ++i) values_of.emplace(keys[i], values[i]);
-    std::vector<std::string> names = names_or_indices(call.chain.class_names(), label.classes);
+    std::map<std::string_view, std::string_view> by_key;
+    for (std::size_t i = 0; i < keys.size(); ++i) by_key.emplace(keys[i], values[i]);
+    std::vector<std::string> names = values_of(label);
     for (std::string& name : names) {
-        const auto found = values_of.find(name);
-        if (found == values_of.end()) refuse("it has no value for the class " + shown(name));
+        const auto found = by_key.find(name);
+        if (found == by_key.end()) refuse("it has no value for the class " + shown(name));
         name = found->second;
     }
-    call.chain.name_classes(std::move(names));
-    call.give(label);
+    label.names = call.share(std::move(names));
+    call.give(std::move(label));
 }
 
 }  // namespace einfer::onnx

@@ -385,6 +385,36 @@ def handmade():
         ("LinearClassifier", ["x"], ["l", "s"], one_row, ml), ("ArgMax", ["s"], "i", {"axis": 1}),
         ("Cast", ["i"], "y", {"to": TensorProto.FLOAT}),
     ], ["N", 3]), rows(random, 3), post=["argmax"])
+    # Labels that are looked up: what counts is the label's value, not its place.
+    three = {"coefficients": f32(9).tolist(), "intercepts": [0.2, 0.1, -0.3], "classlabels_ints": [2, 0, 1]}
+    hundreds, label = i64(100, 200, 300), {"types": {"y": TensorProto.INT64}}
+    save("hand_label_in_table", model([
+        ("LinearClassifier", ["x"], ["l", "s"], three, ml), ("Gather", ["names", "l"], "y", {}),
+    ], ["N", 3], {"names": hundreds}, **label), rows(random, 3), post=["argmax"], classes=[300, 100, 200])
+    save("hand_index_in_table", model([
+        ("LinearClassifier", ["x"], ["l", "s"], three, ml), ("ArgMax", ["s"], "i", {"axis": 1, "keepdims": 0}),
+        ("Gather", ["names", "i"], "y", {}),
+    ], ["N", 3], {"names": hundreds}, **label), rows(random, 3), post=["argmax"], classes=[100, 200, 300])
+    save("hand_two_tables", model([
+        ("MatMul", ["x", "w"], "a", {}), ("ArgMax", ["a"], "i", {"axis": 1, "keepdims": 0}),
+        ("Gather", ["order", "i"], "j", {}), ("Gather", ["names", "j"], "y", {}),
+    ], ["N", 3], {"w": f32(3, 3), "order": i64(2, 0, 1), "names": hundreds * 1000}, **label), rows(random, 3),
+        post=["argmax"], classes=[300000, 100000, 200000])
+    # The label is of the columns in another order, or of other values, so that it says nothing of the outputs' names.
+    for name, step in (("order", ("Gather", ["y", "order"], "p", {"axis": 1})), ("sign", ("Neg", ["y"], "p", {}))):
+        save(f"hand_label_of_other_{name}", model([
+            ("MatMul", ["x", "w"], "y", {}), step, ("ArgMax", ["p"], "i", {"axis": 1, "keepdims": 0}),
+            ("Gather", ["names", "i"], "l", {}),
+        ], ["N", 3], {"w": f32(3, 3), "order": i64(2, 0, 1), "names": hundreds}, outputs=("l", "y"),
+            types={"l": TensorProto.INT64}), rows(random, 3))
+    save("hand_label_of_outputs", model([
+        ("MatMul", ["x", "w"], "a", {}), ("Sigmoid", ["a"], "y", {}),
+        ("ArgMax", ["a"], "i", {"axis": 1, "keepdims": 0}), ("Gather", ["names", "i"], "l", {}),
+    ], ["N", 3], {"w": f32(3, 3), "names": hundreds}, outputs=("l", "y"), types={"l": TensorProto.INT64}),
+        rows(random, 3), post=["sigmoid"], classes=hundreds.tolist())
+    save("hand_classifier_in_other_order", model([
+        ("LinearClassifier", ["x"], ["l", "s"], three, ml), ("Gather", ["s", "order"], "y", {"axis": 1}),
+    ], ["N", 3], {"order": i64(1, 2, 0)}), rows(random, 3))
 
 
 def main() -> None:

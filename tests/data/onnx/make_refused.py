@@ -148,6 +148,12 @@ def by_hand():
     refused("table", model([("Gather", ["w", "x"], "y", {})], ["N", 4], {"w": f32(4)}))
     refused("unknown_label", model([("ArgMax", ["x"], "i", {"axis": 1}), (
         "LabelEncoder", ["i"], "y", {"keys_int64s": [0, 1], "values_strings": ["no", "yes"]}, ml)], ["N", 4]))
+    argmax = ("ArgMax", ["x"], "i", {"axis": 1})
+    refused("table_too_small", model([argmax, ("Gather", ["names", "i"], "y", {})], ["N", 4],
+                                     {"names": np.array([5, 6, 7], dtype=np.int64)}))
+    refused("table_of_parts", model([
+        argmax, ("ArrayFeatureExtractor", ["parts", "i"], "a", {}, ml), ("Cast", ["a"], "y", {"to": TensorProto.INT64}),
+    ], ["N", 2], {"parts": np.array([0.5, 1.5], dtype=np.float32)}))
     refused("zip_map_size", model([("ZipMap", ["x"], "y", {"classlabels_int64s": [0, 1]}, ml)], ["N", 4]))
     probit = {"coefficients": [1.0] * 4, "post_transform": "PROBIT"}
     refused("probit", model([("LinearRegressor", ["x"], "y", probit, ml)], ["N", 4]))

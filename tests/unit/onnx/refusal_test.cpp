@@ -75,6 +75,8 @@ const Refused refusals[] = {
     {"softmax_of_rows", "/Softmax_0/Softmax", "it is over the rows; use axis 1"},
     {"sum", "/ReduceSum_0/ReduceSum", "sums of encrypted values are matrices; use MatMul, Gemm or"},
     {"table", "/Gather_0/Gather", "it looks up encrypted values in a table"},
+    {"table_of_parts", "/Cast_2/Cast", "it makes an integer of the class 0.5"},
+    {"table_too_small", "/Gather_1/Gather", "its table has no entry for the class 3"},
     {"text_weights", "/MatMul_0/MatMul", "numbers are wanted where the model has text"},
     {"unknown_label", "/LabelEncoder_1/LabelEncoder", "it has no value for the class 2"},
     {"unknown_on_constants", "/Relu_0/Relu", "it only has constants; simplify the model before it is"},
