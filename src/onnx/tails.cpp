@@ -58,7 +58,7 @@ void reduce_sum(Call& call) {
     const Data& x = call.data(0);
     const std::vector<double> axes = call.integers("axes", 1);
     if (axes.size() != 1 || axis_of(axes.front(), x.dims.size() + 1) != x.dims.size() || !call.chain.sums_to_one(x) ||
-        !call.node.flag("keepdims", true))
+        x.dims.back() != x.size() || !call.node.flag("keepdims", true))
         refuse("sums of encrypted values are matrices; use MatMul, Gemm or ReduceMean");
     Tensor one;
     one.numbers = {1};
@@ -89,7 +89,8 @@ void select(Call& call) {
     if (indices.empty() || indices.size() > call.limits.max_elements) refuse("it picks no columns, or too many");
     std::vector<std::size_t> columns;
     for (const double index : indices) columns.push_back(axis_of(index, x.size()));
-    const Dims dims = is_gather && call.constant(1).dims.empty() ? Dims{} : Dims{columns.size()};
+    const Dims dims = is_gather ? call.constant(1).dims : Dims{columns.size()};
+    if (dims.size() > 8) refuse("it makes too many dimensions");
     if ((x.tail == Tail::Pair || x.tail == Tail::Complement) && columns == std::vector<std::size_t>{1}) {
         Data second = x;
         second.tail = Tail::None;

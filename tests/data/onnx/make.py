@@ -415,6 +415,10 @@ def handmade():
     save("hand_classifier_in_other_order", model([
         ("LinearClassifier", ["x"], ["l", "s"], three, ml), ("Gather", ["s", "order"], "y", {"axis": 1}),
     ], ["N", 3], {"order": i64(1, 2, 0)}), rows(random, 3))
+    save("hand_gather_square", model([
+        ("Gather", ["x", "columns"], "a", {"axis": 1}), ("Mul", ["a", "k"], "b", {}), ("Flatten", ["b"], "c", {}),
+        ("MatMul", ["c", "w"], "y", {}),
+    ], ["N", 4], {"columns": i64(0, 1, 2, 3, 0, -1).reshape(2, 3), "k": f32(2, 1), "w": f32(6, 2)}), rows(random, 4))
 
 
 def main() -> None:
