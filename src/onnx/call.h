@@ -28,8 +28,10 @@ struct Call {
 
     [[nodiscard]] bool given(std::size_t input) const;
     [[nodiscard]] bool is_constant(std::size_t input) const;
-    /// Refused when the input is left out or a constant.
+    /// Refused when the input is left out, a constant, or integers.
     [[nodiscard]] const Data& data(std::size_t input) const;
+    /// The same, and integers: for operators that leave them as they are, or make floats of them.
+    [[nodiscard]] const Data& any_data(std::size_t input) const;
     /// Refused when the input is left out or no constant.
     [[nodiscard]] const Tensor& constant(std::size_t input) const;
     [[nodiscard]] const std::vector<double>& numbers(std::size_t input) const { return numbers_of(constant(input)); }

@@ -11,6 +11,15 @@ bool Call::is_constant(std::size_t input) const {
 }
 
 const Data& Call::data(std::size_t input) const {
+    const Data& x = any_data(input);
+    if (x.is_integer)
+        refuse(
+            "it computes with the integers of the model's input, which it may round; have the input cast to floats "
+            "before, or export the model with an input of floats");
+    return x;
+}
+
+const Data& Call::any_data(std::size_t input) const {
     if (!given(input)) refuse("an input is missing");
     if (is_constant(input)) refuse("it takes what depends on the model's input where a constant is");
     return std::get<Data>(inputs[input]);

@@ -32,6 +32,7 @@ struct Data {
     std::vector<double> polynomial{0, 1};
     Tail tail = Tail::None;
     std::size_t classes = 0;  ///< of a Label
+    bool is_integer = false;  ///< whole numbers, which most operators round: they are the model's input as it is
     Names names{};            ///< of the classes, one a column or one a class of a Label; null: none are known
 
     [[nodiscard]] std::size_t size() const;

@@ -46,7 +46,7 @@ std::vector<double> bias_of(const Tensor& tensor, std::size_t outputs) {
 
 /// coefficients: outputs × features; intercepts: one an output, or none.
 Dense from_coefficients(Call& call, std::size_t outputs) {
-    const Data& x = call.data(0);
+    const Data& x = call.any_data(0);
     Dense layer{x.size(), outputs, call.node.reals("coefficients"), call.node.reals("intercepts")};
     call.budget.take(layer.weights.size() + layer.bias.size());
     if (layer.bias.empty() && outputs <= layer.weights.size()) layer.bias.resize(outputs);
@@ -98,7 +98,7 @@ void matmul(Call& call) {
 }
 
 void scaler(Call& call) {
-    const Data& x = call.data(0);
+    const Data& x = call.any_data(0);
     std::vector<double> offset = call.node.reals("offset"), scale = call.node.reals("scale");
     for (auto [values, otherwise] : {std::pair(&offset, 0.0), std::pair(&scale, 1.0)}) {
         if (values->empty()) values->push_back(otherwise);
@@ -115,7 +115,7 @@ void linear_regressor(Call& call) {
     if (targets < 1 || std::cmp_greater(targets, call.limits.max_elements)) refuse("it has no targets, or too many");
     Dense layer = from_coefficients(call, static_cast<std::size_t>(targets));
     const Dims dims{layer.outputs};
-    const Data values = call.chain.dense(call.data(0), std::move(layer), dims);
+    const Data values = call.chain.dense(call.any_data(0), std::move(layer), dims);
     call.give(transformed(call, values, call.node.text("post_transform", "NONE")));
 }
 
@@ -131,7 +131,7 @@ void linear_classifier(Call& call) {
     const std::string transform = node.text("post_transform", "NONE");
     if (is_single && transform == "SOFTMAX") refuse("it takes the softmax of one number");
     Dense layer = from_coefficients(call, rows);
-    const Data scores = call.chain.dense(call.data(0), std::move(layer), {rows});
+    const Data scores = call.chain.dense(call.any_data(0), std::move(layer), {rows});
     const Names shared = call.share(std::move(names));
     Data label = scores;
     label.names = shared;

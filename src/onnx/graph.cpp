@@ -78,7 +78,8 @@ Graph::Input Graph::input() const {
         refuse(
             "the model's input needs a shape of two to five dimensions, [rows, features] or [rows, channels, "
             "height, width]");
-    Input input{inputs_.front(), std::nullopt, {}};
+    const bool is_integer = type.elem_type() == TensorProto::INT32 || type.elem_type() == TensorProto::INT64;
+    Input input{inputs_.front(), std::nullopt, {}, is_integer};
     for (int i = 0; i < type.shape().dim_size(); ++i) {
         const TensorShapeProto::Dimension& dim = type.shape().dim(i);
         const bool known = dim.value_case() == TensorShapeProto::Dimension::kDimValue && dim.dim_value() > 0;

@@ -27,6 +27,7 @@ public:
         std::string_view name;
         std::optional<std::size_t> rows;  ///< when the model says how many
         Dims dims;                        ///< of one row
+        bool is_integer = false;
     };
     /// The one that is no initialiser. Refused when there are more, or its shape is not known but for the first
     /// dimension.

@@ -88,7 +88,9 @@ public:
           budget_(budget),
           input_(graph.input()),
           chain_(input_.dims, limits, budget) {
-        values_.emplace(input_.name, chain_.input());
+        Data input = chain_.input();
+        input.is_integer = input_.is_integer;
+        values_.emplace(input_.name, std::move(input));
     }
 
     inference::Network read(std::string_view output) {

@@ -23,7 +23,7 @@ std::size_t count(std::span<const std::size_t> dims) {
 
 }  // namespace
 
-void pass(Call& call) { call.give(call.data(0)); }
+void pass(Call& call) { call.give(call.any_data(0)); }
 
 void dropout(Call& call) {
     if (call.given(2) && call.number(2) != 0)
@@ -33,7 +33,7 @@ void dropout(Call& call) {
 
 void cast(Call& call) {
     using ::onnx::TensorProto;
-    const Data& x = call.data(0);
+    Data x = call.any_data(0);
     const std::int64_t to = call.node.integer("to", 0);
     const bool is_real = to == TensorProto::FLOAT || to == TensorProto::DOUBLE || to == TensorProto::FLOAT16;
     const bool is_integer = to == TensorProto::INT64 || to == TensorProto::INT32 || to == TensorProto::STRING;
@@ -42,11 +42,12 @@ void cast(Call& call) {
     if (is_integer && to != TensorProto::STRING && x.names)
         for (const std::string& name : *x.names)
             if (!integer_in(name)) refuse("it makes an integer of the class " + shown(name));
-    call.give(x);
+    x.is_integer = false;
+    call.give(std::move(x));
 }
 
 void flatten(Call& call) {
-    const Data& x = call.data(0);
+    const Data& x = call.any_data(0);
     const std::size_t rank = x.dims.size() + 1;
     const double wanted = exact(call.node.integer("axis", 1));
     const std::size_t axis = wanted == static_cast<double>(rank) ? rank : axis_of(wanted, rank);
@@ -57,7 +58,7 @@ void flatten(Call& call) {
 // The target's first dimension is the row when it is the number of rows, copied (0), or left open (-1) while the others
 // are the elements of a row.
 void reshape(Call& call) {
-    const Data& x = call.data(0);
+    const Data& x = call.any_data(0);
     const Tensor& tensor = call.constant(1);
     const std::vector<double>& target = tensor.numbers;
     const bool copies = !call.node.flag("allowzero", false);
@@ -92,7 +93,7 @@ void reshape(Call& call) {
 }
 
 void squeeze(Call& call) {
-    const Data& x = call.data(0);
+    const Data& x = call.any_data(0);
     const std::size_t rank = x.dims.size() + 1;
     std::vector<bool> is_gone(rank, false);
     const std::vector<double> axes = call.integers("axes", 1);
@@ -107,7 +108,7 @@ void squeeze(Call& call) {
 }
 
 void unsqueeze(Call& call) {
-    const Data& x = call.data(0);
+    const Data& x = call.any_data(0);
     const std::vector<double> axes = call.integers("axes", 1);
     const std::size_t rank = x.dims.size() + 1 + axes.size();
     if (rank > 9) refuse("it makes too many dimensions");
@@ -125,7 +126,7 @@ void unsqueeze(Call& call) {
 }
 
 void transpose(Call& call) {
-    const Data& x = call.data(0);
+    const Data& x = call.any_data(0);
     const std::size_t rank = x.dims.size() + 1;
     const std::vector<double> order = call.node.integers("perm");
     if (order.size() != rank) refuse("its perm does not fit the dimensions");
@@ -147,7 +148,7 @@ void transpose(Call& call) {
 }
 
 void shape(Call& call) {
-    const Data& x = call.data(0);
+    const Data& x = call.any_data(0);
     std::vector<double> sizes{row_count};
     for (const std::size_t dim : x.dims) sizes.push_back(static_cast<double>(dim));
     const auto rank = static_cast<std::int64_t>(sizes.size());
@@ -196,11 +197,12 @@ void concat(Call& call) {
 
 void feature_vectorizer(Call& call) {
     if (call.inputs.size() != 1) refuse("it joins several inputs; export the model with one input [rows, features]");
-    const Data& x = call.data(0);
+    Data x = call.any_data(0);
     const std::vector<double> sizes = call.node.integers("inputdimensions");
     if (x.dims.size() != 1 || (!sizes.empty() && sizes != std::vector{static_cast<double>(x.size())}))
         refuse("its inputdimensions do not fit the values it gets");
-    pass(call);
+    x.is_integer = false;
+    call.give(std::move(x));
 }
 
 }  // namespace einfer::onnx

@@ -82,7 +82,7 @@ void select(Call& call) {
         if (is_gather && call.constant(0).dims.size() != 1) refuse("it looks up encrypted values in a table");
         return call.give(looked_up(call, call.data(1), call.constant(0)));
     }
-    const Data& x = call.data(0);
+    const Data& x = call.any_data(0);
     const std::vector<double>& indices = call.numbers(1);
     if (x.dims.size() != 1 || (is_gather && axis_of(exact(call.node.integer("axis", 0)), 2) != 1))
         refuse("it picks others than columns of [rows, features]");
@@ -106,6 +106,7 @@ void select(Call& call) {
     const bool is_decisive = columns == std::vector<std::size_t>{1} && call.chain.is_opposites(x);
     Data made = call.chain.dense(x, std::move(layer), dims);
     if (is_decisive) made.names = x.names;
+    made.is_integer = x.is_integer;
     call.give(std::move(made));
 }
 

@@ -419,6 +419,23 @@ def handmade():
         ("Gather", ["x", "columns"], "a", {"axis": 1}), ("Mul", ["a", "k"], "b", {}), ("Flatten", ["b"], "c", {}),
         ("MatMul", ["c", "w"], "y", {}),
     ], ["N", 4], {"columns": i64(0, 1, 2, 3, 0, -1).reshape(2, 3), "k": f32(2, 1), "w": f32(6, 2)}), rows(random, 4))
+    # Integers that are moved about before they become floats, by a Cast or where operators of ai.onnx.ml take them.
+    whole = lambda *shape: np.round(random.normal(size=(ROWS, *shape)) * 9)
+    save("hand_integers_cast", model([
+        ("Identity", ["x"], "a", {}), ("Gather", ["a", "columns"], "b", {"axis": 1}), ("Unsqueeze", ["b", "one"], "c", {}),
+        ("Transpose", ["c"], "d", {"perm": [0, 2, 1]}), ("Squeeze", ["d", "two"], "e", {}),
+        ("Reshape", ["e", "to"], "f", {}), ("Flatten", ["f"], "g", {}), ("Cast", ["g"], "h", {"to": TensorProto.FLOAT}),
+        ("Div", ["h", "half"], "i", {}), ("MatMul", ["i", "w"], "y", {}),
+    ], ["N", 4], {"columns": i64(3, 0, 2, 1), "one": i64(1), "two": i64(2), "to": i64(-1, 2, 2), "half": np.float32(2),
+                  "w": f32(4, 2)}, input_type=TensorProto.INT64), whole(4))
+    save("hand_integers_scaled", model([
+        ("Scaler", ["x"], "s", {"offset": [1.0, 2.0, 3.0], "scale": [0.5, -0.25, 2.0]}, ml),
+        ("Mul", ["s", "k"], "a", {}), ("MatMul", ["a", "w"], "y", {}),
+    ], ["N", 3], {"k": np.float32(0.3), "w": f32(3, 2)}, input_type=TensorProto.INT64), whole(3))
+    save("hand_integers_classified", model([
+        ("LinearClassifier", ["x"], ["l", "y"], three | {"post_transform": "SOFTMAX"}, ml),
+    ], ["N", 3], outputs=("l", "y"), types={"l": TensorProto.INT64}, input_type=TensorProto.INT64), whole(3) / 9,
+        post=["softmax"], classes=[2, 0, 1])
 
 
 def main() -> None:

@@ -127,6 +127,16 @@ def by_hand():
     refused("prelu_slopes", model([("PRelu", ["x", "k"], "y", {})], ["N", 4], {"k": f32(4)}))
     refused("comparison", model([("Greater", ["x", "k"], "y", {})], ["N", 4], {"k": np.float32(0)}))
     refused("mean_of_channels", model([("ReduceMean", ["x", "a"], "y", {})], x3, {"a": np.array([1], dtype=np.int64)}))
+    whole = {"input_type": TensorProto.INT64}
+    half, last = {"k": np.array([2], dtype=np.int64), "w": f32(4, 2)}, ("MatMul", ["f", "w"], "y", {})
+    refused("integers_divided", model([
+        ("Div", ["x", "k"], "d", {}), ("Cast", ["d"], "f", {"to": TensorProto.FLOAT}), last], ["N", 4], half, **whole))
+    refused("integers_gathered_divided", model([
+        ("Gather", ["x", "i"], "g", {"axis": 1}), ("Div", ["g", "k"], "d", {}),
+        ("Cast", ["d"], "f", {"to": TensorProto.FLOAT}), last,
+    ], ["N", 4], half | {"i": np.arange(4)}, **whole))
+    refused("integers_averaged", model([("ReduceMean", ["x", "a"], "y", {})], x3, {"a": np.array([3], dtype=np.int64)},
+                                       input_type=TensorProto.INT32, types={"y": TensorProto.INT32}))
     refused("mean_of_rows", model([("ReduceMean", ["x", "a"], "y", {})], x3, {"a": np.array([0], dtype=np.int64)}))
     refused("sum", model([("ReduceSum", ["x", "a"], "y", {})], ["N", 4], {"a": np.array([1], dtype=np.int64)}))
     refused("batch_norm_training", model([("BatchNormalization", ["x", "k", "k", "k", "k"], "y", {"training_mode": 1})],
