@@ -136,8 +136,35 @@ private:
     const NetworkLimits& limits_;
 };
 
-/// second ∘ first. Zeros are passed over: convolutions and scalings have many.
-Stage compose(const Stage& first, const Stage& second) {
+struct Extent {
+    std::size_t begin = 0, end = 0;
+};
+
+/// By row, where what is not zero begins and ends: of convolutions, pools and scalings that is little.
+std::vector<Extent> extents_of(const Matrix& matrix) {
+    std::vector<Extent> extents;
+    for (std::size_t row = 0; row < matrix.rows; ++row) {
+        const std::span<const double> values = matrix.row(row);
+        const auto is_set = [](double value) { return value != 0; };
+        const auto begin = std::ranges::find_if(values, is_set) - values.begin();
+        const auto after = std::find_if(values.rbegin(), values.rend() - begin, is_set) - values.rbegin();
+        extents.push_back({static_cast<std::size_t>(begin), values.size() - static_cast<std::size_t>(after)});
+    }
+    return extents;
+}
+
+/// What compose() does: multiplications, and numbers that it reads and writes.
+std::size_t work_of(const Stage& first, const Stage& second, std::span<const Extent> extents) {
+    const Matrix& matrix = second.matrix;
+    std::size_t work = matrix.values.size() + matrix.rows * first.matrix.columns;
+    for (std::size_t row = 0; row < matrix.rows; ++row)
+        for (std::size_t k = 0; k < matrix.columns; ++k)
+            if (matrix.at(row, k) != 0) work += extents[k].end - extents[k].begin;
+    return work;
+}
+
+/// second ∘ first. Zeros are passed over.
+Stage compose(const Stage& first, const Stage& second, std::span<const Extent> extents) {
     Stage both{zeros(second.matrix.rows, first.matrix.columns), linear(second, first.bias), {}};
     const std::size_t width = first.matrix.columns;
     for (std::size_t row = 0; row < second.matrix.rows; ++row)
@@ -145,19 +172,23 @@ Stage compose(const Stage& first, const Stage& second) {
             const double factor = second.matrix.at(row, k);
             if (factor == 0) continue;
             const std::span<const double> from = first.matrix.row(k);
-            for (std::size_t column = 0; column < width; ++column)
+            for (std::size_t column = extents[k].begin; column < extents[k].end; ++column)
                 both.matrix.values[row * width + column] += factor * from[column];
         }
     return both;
 }
 
-std::optional<Refusal> too_large_together(const Stage& first, const Stage& second, const NetworkLimits& limits) {
+/// Makes `second` a part of `first`; `work` is what all of them have taken.
+std::optional<Refusal> join(Stage& first, const Stage& second, const NetworkLimits& limits, std::size_t& work) {
     if (second.matrix.rows > limits.max_matrix_values / first.matrix.columns)
         return Refusal{"it is a matrix of more than " + std::to_string(limits.max_matrix_values) + " entries"};
-    const std::vector<double>& values = second.matrix.values;
-    const auto factors = values.size() - static_cast<std::size_t>(std::ranges::count(values, 0.0));
-    if (factors > limits.max_products / first.matrix.columns)
-        return Refusal{"it takes more than " + std::to_string(limits.max_products) + " multiplications to make"};
+    const std::vector<Extent> extents = extents_of(first.matrix);
+    work += work_of(first, second, extents);
+    if (work > limits.max_products)
+        return Refusal{"it takes more than " + std::to_string(limits.max_products) +
+                       " multiplications, all that is joined together; export linear layers that follow one another "
+                       "as one, or smaller ones"};
+    first = compose(first, second, extents);
     return std::nullopt;
 }
 
@@ -209,6 +240,7 @@ double Activation::operator()(double x) const {
 Result<std::vector<Stage>> to_stages(const Network& network, const NetworkLimits& limits) {
     std::vector<Stage> stages;
     bool open = false;  // the last stage may still grow
+    std::size_t work = 0;
     if (network.input.size() == 0 || network.input.size() > limits.max_elements)
         return Error{ErrorCode::SchemaViolation,
                      "/input: the model has no inputs, or too many",
@@ -230,9 +262,8 @@ Result<std::vector<Stage>> to_stages(const Network& network, const NetworkLimits
             if (!all_finite(stage.matrix.values) || !all_finite(stage.bias))
                 return refusal_at(i, "its numbers are not all finite");
             if (open) {
-                if (const auto refusal = too_large_together(stages.back(), stage, limits))
+                if (const auto refusal = join(stages.back(), stage, limits, work))
                     return refusal_at(i, "joined with the layers before it, " + refusal->reason);
-                stages.back() = compose(stages.back(), stage);
             } else {
                 stages.push_back(std::move(stage));
             }

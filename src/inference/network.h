@@ -117,7 +117,7 @@ struct NetworkLimits {
     std::size_t max_elements = 1u << 16;              ///< of the values between two layers
     std::size_t max_matrix_values = 1u << 24;         ///< of one stage, and of one layer
     std::size_t max_all_values = 1u << 26;            ///< of all stages
-    std::size_t max_products = std::size_t{1} << 34;  ///< of joining two linear layers
+    std::size_t max_products = std::size_t{1} << 31;  ///< of all joins of linear layers: some seconds
     std::size_t max_stages = 32;
 };
 

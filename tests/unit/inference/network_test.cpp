@@ -175,6 +175,14 @@ TEST(Network, WhatIsJoinedIsBoundedAsWell) {
     const std::string joined = refusal_of(of({wide, 1, 1}, {in, out}));
     EXPECT_TRUE(joined.starts_with("/layers/1: joined with the layers before it, it is a matrix of more than "))
         << joined;
+    // Each join is within the limit, all of them are not; what is mostly zeros takes little.
+    const NetworkLimits low{.max_products = 300'000};
+    const Dense dense{64, 64, std::vector<double>(64 * 64, 1), std::vector<double>(64)};
+    const Scaling scaling{std::vector<double>(64, 2), std::vector<double>(64, 1)};
+    EXPECT_EQ(refusal_of(of({64, 1, 1}, {dense, dense}), low), "");
+    EXPECT_EQ(refusal_of(of({64, 1, 1}, {scaling, scaling, dense, scaling}), low), "");
+    const std::string much = refusal_of(of({64, 1, 1}, {dense, dense, dense}), low);
+    EXPECT_TRUE(much.starts_with("/layers/2: joined with the layers before it, it takes more than 300000 ")) << much;
     const Activation square{ActivationKind::Polynomial, {0, 0, 1}, {}};
     const NetworkLimits few{.max_elements = 16, .max_matrix_values = 50, .max_all_values = 20, .max_stages = 9};
     const std::string all = refusal_of(of({3, 1, 1}, {square, square, square}), few);

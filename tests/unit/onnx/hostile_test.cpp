@@ -278,6 +278,29 @@ TEST(OnnxHostile, MuchWorkInFewBytesIsRefusedSoon) {
                 for (int i = 0; i < 4; ++i) attribute.set_ints(i, 40000);
         }
     EXPECT_TRUE(says(verdict(pool), "a shape has more than"));
+
+    // One matrix, again and again, after a pool that makes few values of many.
+    ModelProto gemms = empty_model();
+    auto& image = *gemms.mutable_graph()->mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape();
+    image.mutable_dim(1)->set_dim_value(1);
+    image.add_dim()->set_dim_value(256);
+    image.add_dim()->set_dim_value(256);
+    add_floats(gemms, "w", {256, 256}, 65536, 0.01f);
+    NodeProto& average = add(gemms, "AveragePool", {"x"}, "p");
+    for (const char* name : {"kernel_shape", "strides"}) {
+        AttributeProto& attribute = *average.add_attribute();
+        attribute.set_name(name);
+        attribute.set_type(AttributeProto::INTS);
+        for (int i = 0; i < 2; ++i) attribute.add_ints(16);
+    }
+    add(gemms, "Flatten", {"p"}, "v0");
+    for (int i = 0; i < 200; ++i)
+        add(gemms, "Gemm", {"v" + std::to_string(i), "w"}, i == 199 ? "y" : "v" + std::to_string(i + 1));
+    const auto network = onnx::import(onnx_bytes(gemms.SerializeAsString()));
+    ASSERT_TRUE(network) << network.error().message;
+    const auto stages = inference::to_stages(*network);
+    ASSERT_FALSE(stages);
+    EXPECT_TRUE(says(stages.error().message, "/layers/2: joined with the layers before it, it takes more than"));
     EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(60));
 }
 
