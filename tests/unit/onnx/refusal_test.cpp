@@ -78,7 +78,7 @@ const Refused refusals[] = {
     {"softmax_of_gathered", "/Softmax_1/Softmax", "it is over a part of the values; only a Softmax over all of"},
     {"softmax_of_rows", "/Softmax_0/Softmax", "it is over the rows; use axis 1"},
     {"sum", "/ReduceSum_0/ReduceSum", "sums of encrypted values are matrices; use MatMul, Gemm or"},
-    {"sum_of_columns", "/ReduceSum_2/ReduceSum", "sums of encrypted values are matrices"},
+    {"sum_of_columns", "/ReduceSum_3/ReduceSum", "sums of encrypted values are matrices"},
     {"table", "/Gather_0/Gather", "it looks up encrypted values in a table"},
     {"table_of_parts", "/Cast_2/Cast", "it makes an integer of the class 0.5"},
     {"table_too_small", "/Gather_1/Gather", "its table has no entry for the class 3"},
