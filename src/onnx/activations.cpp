@@ -43,6 +43,7 @@ void softmax(Call& call) {
     // Of a value that is no plain end of the chain the numbers are settled first.
     if (!x.is_plain()) x = call.chain.scale(x, std::vector<double>(x.size(), 1), std::vector<double>(x.size()));
     x.tail = Tail::Softmax;
+    if (x.size() == 1) x.names = nullptr;  // it is 1, whatever the class
     call.give(x);
 }
 

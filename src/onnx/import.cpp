@@ -169,8 +169,8 @@ private:
     std::set<std::string_view> wanted_;
 };
 
-/// The names are often found only where the label is looked up. They are those of the outputs of `network` when the
-/// label is the largest of these.
+/// Of the classes, as the label beside the outputs of `network` has them: they are often found only where it is looked
+/// up. None when it is not the largest of these very outputs, unless both have the same names.
 std::vector<std::string> names_on_label(const Graph& graph, const Opsets& opsets, const ImportLimits& limits,
                                         std::string_view label, const inference::Network& network) {
     try {
@@ -178,7 +178,8 @@ std::vector<std::string> names_on_label(const Graph& graph, const Opsets& opsets
         inference::Network other = Reader(graph, opsets, limits, budget).read(label);
         const bool is_same = other.postprocessing == std::vector{Postprocessing::Argmax} &&
                              other.input == network.input && other.layers == network.layers;
-        return is_same ? std::move(other.class_names) : std::vector<std::string>{};
+        if (!is_same && other.class_names != network.class_names) return {};
+        return std::move(other.class_names);
     } catch (const Refusal&) {
         return {};
     } catch (const Located&) {
@@ -195,11 +196,10 @@ inference::Network read_model(const ModelProto& model, const ImportLimits& limit
         Budget budget(limits.max_values);
         network = Reader(graph, opsets, limits, budget).read(outputs.values);
     }
-    std::vector<std::string> names;
-    if (network.class_names.empty() && outputs.label)
-        names = names_on_label(graph, opsets, limits, *outputs.label, network);
+    std::vector<std::string> names =
+        outputs.label ? names_on_label(graph, opsets, limits, *outputs.label, network) : network.class_names;
     collapse_pair(network);
-    if (network.class_names.empty()) network.class_names = std::move(names);
+    network.class_names = std::move(names);
     return network;
 }
 

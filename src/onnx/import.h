@@ -25,7 +25,7 @@ struct ImportLimits {
 /// input and one path from it to the output. Of several outputs the one that is no class label is taken. What only
 /// follows the last layer becomes `postprocessing`; two columns that say the same of a binary class ([1 - p, p], [-z,
 /// z]) become one output, of the second class. `class_names` holds a name a class, so two for a binary model's one
-/// output; those of a class label beside the output when it is the largest of these very outputs.
+/// output. A class label beside the output names them, and none are known when it is not the largest of these outputs.
 ///
 /// SCHEMA_VIOLATION with details `node` ("name/operator", empty when it is about the whole file) and `reason` when the
 /// file is damaged, passes a limit, or holds what cannot be computed on encrypted data. Memory: about twice the file,

@@ -436,6 +436,18 @@ def handmade():
         ("LinearClassifier", ["x"], ["l", "y"], three | {"post_transform": "SOFTMAX"}, ml),
     ], ["N", 3], outputs=("l", "y"), types={"l": TensorProto.INT64}, input_type=TensorProto.INT64), whole(3) / 9,
         post=["softmax"], classes=[2, 0, 1])
+    # Probabilities of a classifier that says other labels than its own.
+    save("hand_label_beside_classifier", model([
+        ("LinearClassifier", ["x"], ["i", "y"], three | {"post_transform": "SOFTMAX"}, ml),
+        ("Gather", ["names", "i"], "l", {}),
+    ], ["N", 3], {"names": hundreds}, outputs=("l", "y"), types={"l": TensorProto.INT64}), rows(random, 3),
+        post=["softmax"], classes=[300, 100, 200])
+    save("hand_label_of_threshold", model([
+        ("LinearClassifier", ["x"], ["i", "y"], one_row | {"post_transform": "LOGISTIC"}, ml),
+        ("ArrayFeatureExtractor", ["y", "second"], "p", {}, ml), ("Greater", ["p", "much"], "is", {}),
+        ("Cast", ["is"], "l", {"to": TensorProto.INT64}),
+    ], ["N", 3], {"second": i64(1), "much": np.float32(0.8)}, outputs=("l", "y"), types={"l": TensorProto.INT64}),
+        rows(random, 3), post=["sigmoid"], column=1)
 
 
 def main() -> None:
