@@ -39,11 +39,11 @@ void softmax(Call& call) {
     const std::size_t covered = flattens ? std::accumulate(x.dims.begin() + static_cast<std::ptrdiff_t>(axis) - 1,
                                                            x.dims.end(), std::size_t{1}, std::multiplies{})
                                          : x.dims[axis - 1];
+    if (x.size() == 1) refuse("it is over one value, of which it makes 1; use Sigmoid for a single output");
     if (covered != x.size()) refuse("it is over a part of the values; only a Softmax over all of them can be imported");
     // Of a value that is no plain end of the chain the numbers are settled first.
     if (!x.is_plain()) x = call.chain.scale(x, std::vector<double>(x.size(), 1), std::vector<double>(x.size()));
     x.tail = Tail::Softmax;
-    if (x.size() == 1) x.names = nullptr;  // it is 1, whatever the class
     call.give(x);
 }
 

@@ -117,6 +117,7 @@ def by_hand():
         ("MatMul", ["x", "w"], "m", {}), ("Softmax", ["m"], "p", {"axis": 1}), ("Reshape", ["p", "to"], "c", {}),
         ("ReduceSum", ["c", "a"], "s", {}), ("Div", ["c", "s"], "y", {}),
     ], ["N", 4], {"w": np.eye(4, dtype=np.float32), "to": np.array([-1, 4, 1], dtype=np.int64), "a": np.array([2], dtype=np.int64)}))
+    refused("softmax_of_one", model([dense, ("Softmax", ["y"], "p", {})], ["N", 4], {"w": f32(4, 1)}, outputs=("p",)))
     refused("softmax_of_rows", model([("Softmax", ["x"], "y", {"axis": 0})], ["N", 4]))
     refused("ceil_mode", model(
         [("AveragePool", ["x"], "y", {"kernel_shape": [3, 3], "strides": [2, 2], "ceil_mode": 1})], x3))

@@ -76,6 +76,7 @@ const Refused refusals[] = {
     {"rows_squeezed", "/Unsqueeze_0/Unsqueeze", "it moves values between rows; the first dimension has to"},
     {"softmax_of_a_part", "/Softmax_0/Softmax", "it is over a part of the values; only a Softmax over all of"},
     {"softmax_of_gathered", "/Softmax_1/Softmax", "it is over a part of the values; only a Softmax over all of"},
+    {"softmax_of_one", "/Softmax_1/Softmax", "use Sigmoid for a single output"},
     {"softmax_of_rows", "/Softmax_0/Softmax", "it is over the rows; use axis 1"},
     {"sum", "/ReduceSum_0/ReduceSum", "sums of encrypted values are matrices; use MatMul, Gemm or"},
     {"sum_of_columns", "/ReduceSum_3/ReduceSum", "sums of encrypted values are matrices"},
