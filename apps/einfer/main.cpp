@@ -237,6 +237,9 @@ int run_app(int argc, char** argv) {
     simulate_app->add_flag("--noise", simulate.noise, "adds the noise of encryption to the answers");
     add_planning_options(*simulate_app, simulate.planning, false);
 
+    for (CLI::App* const offline : {plan_app, import_app, simulate_app})
+        offline->footer("einfer --help has examples and exit statuses.");
+
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& asked_for_text) {

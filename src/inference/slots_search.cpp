@@ -179,6 +179,8 @@ private:
         SlotSizes sizes = sizes_of_range(*program);
         const bool whole_range = choose_chain(*program, noise, sizes, drops, budget, spec);
         if (!whole_range) {
+            nearest_ = refusal("/stages", "they need " + std::to_string(all) +
+                                              " levels, and primes for so many are too small for their values");
             if (options_.whole_range) return std::nullopt;
             sizes = sizes_of(peaks, options_.margin);
             if (!choose_chain(*program, noise, sizes, drops, budget, spec)) return std::nullopt;
