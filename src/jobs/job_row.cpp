@@ -1,7 +1,5 @@
 #include "jobs/job_row.h"
 
-#include "jobs/checksum.h"
-
 #include <limits>
 
 namespace einfer::jobs {
@@ -60,6 +58,23 @@ Details decode_details(std::span<const std::uint8_t> bytes) {
         details.emplace_back(std::move(*key), std::move(*value));
     }
     return details;
+}
+
+State final_state(const Outcome& outcome) { return outcome.error ? State::Failed : State::Completed; }
+
+FinishedColumns::FinishedColumns(std::string_view id, const Outcome& outcome, int attempt, UnixMillis started_at,
+                                 UnixMillis finished_at)
+    : row{final_state(outcome), attempt, started_at, finished_at, outcome.error_bound, {}, {}, {}, {}} {
+    if (outcome.error) {
+        details = encode_details(outcome.error->details);
+        row.error_bound = std::numeric_limits<double>::quiet_NaN();
+        row.error_code = traits(outcome.error->code).name;
+        row.error_message = outcome.error->message;
+        row.error_details = details;
+    } else {
+        row.result = outcome.result;
+    }
+    checksum = outcome_checksum(id, row);
 }
 
 State read_state(std::int64_t stored) {

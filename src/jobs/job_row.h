@@ -1,6 +1,7 @@
 // A job as a row of the table `jobs`, and back. Private to src/jobs.
 #pragma once
 
+#include "jobs/checksum.h"
 #include "jobs/job.h"
 #include "jobs/sqlite_connection.h"
 
@@ -23,6 +24,21 @@ inline constexpr int column_after_job = 22;
 [[nodiscard]] Job read_job_with_result(Query& query, std::string_view id);
 /// `stored` as a state; throws as read_job().
 [[nodiscard]] State read_state(std::int64_t stored);
+
+/// Completed, or failed.
+[[nodiscard]] State final_state(const Outcome& outcome);
+
+/// What a finished job's row holds of `outcome`, which outlives it, and its checksum.
+struct FinishedColumns {
+    FinishedColumns(std::string_view id, const Outcome& outcome, int attempt, UnixMillis started_at,
+                    UnixMillis finished_at);
+    FinishedColumns(const FinishedColumns&) = delete;
+    FinishedColumns& operator=(const FinishedColumns&) = delete;
+
+    Bytes details;
+    StoredOutcome row;  ///< its spans lead to `details` and the outcome
+    std::uint32_t checksum = 0;
+};
 
 using Details = std::vector<std::pair<std::string, std::string>>;
 /// Names and values in order, each as a 32-bit little-endian length and its bytes.

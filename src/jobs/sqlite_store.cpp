@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
-#include <limits>
 #include <mutex>
 #include <new>
 
@@ -63,31 +62,6 @@ Error to_opening_error(int code) {
 }
 
 int number(State state) { return static_cast<int>(state); }
-
-State final_state(const Outcome& outcome) { return outcome.error ? State::Failed : State::Completed; }
-
-/// What is stored of an outcome, which outlives it.
-struct Finished {
-    Finished(std::string_view id, const Outcome& outcome, int attempt, UnixMillis started_at, UnixMillis finished_at)
-        : row{final_state(outcome), attempt, started_at, finished_at, outcome.error_bound, {}, {}, {}, {}} {
-        if (outcome.error) {
-            details = encode_details(outcome.error->details);
-            row.error_bound = std::numeric_limits<double>::quiet_NaN();
-            row.error_code = traits(outcome.error->code).name;
-            row.error_message = outcome.error->message;
-            row.error_details = details;
-        } else {
-            row.result = outcome.result;
-        }
-        checksum = outcome_checksum(id, row);
-    }
-    Finished(const Finished&) = delete;
-    Finished& operator=(const Finished&) = delete;
-
-    Bytes details;
-    StoredOutcome row;  ///< its spans lead to `details` and the outcome
-    std::uint32_t checksum = 0;
-};
 
 }  // namespace
 
@@ -285,7 +259,7 @@ private:
         const UnixMillis now = clock_();
         const std::uint32_t checksum = request_checksum(job, now);
         if (insert.outcome) {
-            const Finished finished(job.id, *insert.outcome, 1, now, std::max(now, clock_()));
+            const FinishedColumns finished(job.id, *insert.outcome, 1, now, std::max(now, clock_()));
             Query(write_->insert_finished, job.id, job.tenant, job.model_id, job.model_version, job.encoding,
                   job.request_digest, job.batch_size, job.seal_minor, number(finished.row.state), now,
                   finished.row.finished_at, finished.row.error_bound, finished.row.error_code,
@@ -333,8 +307,8 @@ private:
         if (!position) return position.error();
         if (!fits(outcome.result)) return Error{ErrorCode::Internal, "the result is too large to be stored"};
 
-        const Finished finished(write.id, outcome, write.attempt, position->started_at,
-                                std::max(position->started_at, clock_()));
+        const FinishedColumns finished(write.id, outcome, write.attempt, position->started_at,
+                                       std::max(position->started_at, clock_()));
         Query(write_->finish, position->seq, number(finished.row.state), finished.row.finished_at,
               finished.row.error_bound, finished.row.error_code, finished.row.error_message, finished.row.error_details,
               finished.row.result.size(), finished.checksum)
@@ -344,7 +318,7 @@ private:
         return Written{};
     }
 
-    void insert_result(std::int64_t seq, const Finished& finished) {
+    void insert_result(std::int64_t seq, const FinishedColumns& finished) {
         if (finished.row.state == State::Completed) Query(write_->insert_result, seq, finished.row.result).run();
     }
 
