@@ -11,6 +11,7 @@
 #include <map>
 #include <optional>
 #include <tuple>
+#include <utility>
 
 namespace einfer::inference {
 namespace {
@@ -225,6 +226,7 @@ Result<LinearPlan> plan_linear(const Stage& stage, double tolerance) {
     if (const auto fault = fault_of(stage)) return *fault;
     double closest = std::numeric_limits<double>::infinity();
     std::optional<LinearPlan> best;
+    std::pair<bool, double> least;  // of the best: whether answers are shown more coarsely than wanted, bytes
     RoundedOutputs outputs(stage);
     for (std::size_t degree = 1024; degree <= max_poly_modulus_degree; degree *= 2) {
         const int bits = std::min(max_coeff_modulus_bits_128(degree), max_prime_bits);
@@ -238,10 +240,12 @@ Result<LinearPlan> plan_linear(const Stage& stage, double tolerance) {
             packing.input_scale = scaled->packing.input_scale;
             packing.result_scale = scaled->packing.result_scale;
             packing.compact_bits = scaled->packing.compact_bits;
-            if (best && bytes(packing) >= bytes(best->packing)) continue;
+            const std::pair cost(packing.shown_unit(*prime) > tolerance, bytes(packing));
+            if (best && cost >= least) continue;
             if (lost_result(stage, packing, scaled->weight_scale)) continue;
             best = scaled;
             best->packing = packing;
+            least = cost;
         }
     }
     if (best) return *best;

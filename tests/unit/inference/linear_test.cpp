@@ -180,6 +180,17 @@ TEST(LinearPlan, ThirtyFeaturesTakeOneSmallCiphertext) {
     EXPECT_LT(wire::compact_shape(plan.packing, 1).size(), 9000u);
 }
 
+// Clients show no digits that the rounding of the reply reaches.
+TEST(LinearPlan, AnswersAreShownWithinTheTolerance) {
+    for (unsigned seed = 1; seed <= 5; ++seed)
+        for (const double tolerance : {1e-5, 1e-4, 5e-4, 3e-3, 4e-3, 0.02, 0.6}) {
+            const auto plan = plan_linear(random_stage(10 * seed, seed, 0.5, seed), tolerance).value();
+            const auto primes = he::coeff_modulus({plan.packing.poly_modulus_degree, {plan.packing.prime_bits}});
+            EXPECT_LE(plan.packing.shown_unit(static_cast<double>(primes->front())), tolerance);
+            EXPECT_LE(plan.error_bound, tolerance);
+        }
+}
+
 TEST(LinearPlan, PlacesNeverMeet) {
     for (const auto& [features, outputs] :
          {std::pair<std::size_t, std::size_t>{30, 1}, {64, 10}, {3, 700}, {784, 10}}) {
